@@ -1,0 +1,5 @@
+"""The `neevscale` command."""
+
+
+def main() -> None:
+    """Run the command line."""
