@@ -6,7 +6,7 @@ keys are ignored and missing ones take their default: state written by another v
 
 import dataclasses
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -15,6 +15,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from autoscaler.core.model import Json
 
 T = TypeVar("T")
+
+
+_JSON_SCALARS = frozenset({bool, int, float, str})
 
 
 class Undecodable(ValueError):
@@ -52,8 +55,6 @@ Kind = Any  # a type form (class, union, generic alias): the typing module has n
 
 
 def _decode(kind: Kind, data: Json, where: str) -> object:
-    if kind in (Json, Any) or kind is object:
-        return data
     origin = get_origin(kind)
     if origin is Union or origin is types.UnionType:
         return _decode_union(get_args(kind), data, where)
@@ -65,6 +66,8 @@ def _decode(kind: Kind, data: Json, where: str) -> object:
 
 
 def _decode_union(kinds: tuple[Any, ...], data: Json, where: str) -> object:
+    if _JSON_SCALARS <= set(kinds):  # only Json itself allows all of them: taken as it is
+        return data
     if data is None and type(None) in kinds:
         return None
     faults = []
@@ -119,8 +122,9 @@ def _decode_plain(kind: Kind, data: Json, where: str) -> object:
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     if isinstance(kind, type) and (issubclass(kind, Enum) or kind is Decimal):
+        build: Callable[[Any], object] = kind
         try:
-            return kind(str(data) if kind is Decimal else data)
+            return build(str(data) if kind is Decimal else data)
         except (ValueError, ArithmeticError, TypeError) as fault:
             raise Undecodable(f"{where}: {data!r} is no {kind.__name__}") from fault
     if kind is type(None) and data is None:
