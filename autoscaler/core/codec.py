@@ -56,7 +56,7 @@ Kind = Any  # a type form (class, union, generic alias): the typing module has n
 
 def _decode(kind: Kind, data: Json, where: str) -> object:
     origin = get_origin(kind)
-    if origin is Union or origin is types.UnionType:
+    if origin in {Union, types.UnionType}:
         return _decode_union(get_args(kind), data, where)
     if origin is not None:
         return _decode_container(origin, get_args(kind), data, where)
@@ -66,7 +66,7 @@ def _decode(kind: Kind, data: Json, where: str) -> object:
 
 
 def _decode_union(kinds: tuple[Any, ...], data: Json, where: str) -> object:
-    if _JSON_SCALARS <= set(kinds):  # only Json itself allows all of them: taken as it is
+    if set(kinds) >= _JSON_SCALARS:  # only Json itself allows all of them: taken as it is
         return data
     if data is None and type(None) in kinds:
         return None
