@@ -163,6 +163,9 @@ class CostView:
     while_not_ready: Decimal
     gpu_seconds: Decimal
     price_per_gpu_hour: Decimal
+    """0 for the fleet, which has no one price."""
+    avoided_against_static: Decimal = Decimal(0)
+    """Against a fleet fixed at the largest count ever used."""
     estimated: bool = False
     """True if a part was filled over a gap in observation."""
 
