@@ -1,0 +1,65 @@
+"""All that the policy remembers of one deployment: plain data, one JSON document with a version.
+
+`step` reads a State and returns the next one; nothing else keeps truth about a deployment. Every
+part is bounded, so the document stays small, and `decode_state(encode_state(s)) == s` exactly, so
+that a restart or a replay goes on as if nothing had happened.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autoscaler.core.codec import Undecodable, decode, encode
+from autoscaler.core.model import Json
+
+STATE_VERSION = 1
+
+
+class Attention(StrEnum):
+    """How closely the deployment wants to be probed now (SEMANTICS §2); the prober's cadence."""
+
+    IDLE = "idle"
+    """Idle and steady: twice the interval will do."""
+    STEADY = "steady"
+    DOUBT = "doubt"
+    """The interval of the estimate holds the threshold, or settling, or near the SLO: a third."""
+    OVERLOAD = "overload"
+    """The slope of TTFT is the only signal: every interval, two in flight, short profile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What following the recommendation would be running by now, and what that would have cost."""
+
+    replicas: int
+    since: float
+    """Instant at which the shadow count last changed."""
+    at: float
+    """Instant up to which `cost_more` is counted."""
+    cost_more: float = 0.0
+    """Money that following the shadow would have cost more (above 0) or less; only hours whose
+    price was known count.
+    """
+    priced: bool = False
+    """True once any of it had a price; False = `cost_more` says nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The memory of one deployment."""
+
+    version: int = STATE_VERSION
+    attention: Attention = Attention.STEADY
+    shadow: Shadow | None = None
+    """None before the first decision."""
+
+
+def encode_state(state: State) -> Json:
+    """Return the JSON document of a state."""
+    return encode(state)
+
+
+def decode_state(document: Json) -> State:
+    """Read a state back; raises Undecodable for another version or a broken document."""
+    if isinstance(document, dict) and document.get("version") != STATE_VERSION:
+        raise Undecodable(f"State: version {document.get('version')} is not {STATE_VERSION}")
+    return decode(State, document)
