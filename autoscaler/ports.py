@@ -11,6 +11,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from autoscaler.core.model import Decision, Deployment, Json, ProbeResult
+from autoscaler.core.notification import (
+    Notification as Notification,  # noqa: PLC0414  # re-exported: rows are read and written through the Store
+)
 from autoscaler.core.snapshot import HistoryPoint, ReceiverView, Snapshot
 
 
@@ -127,30 +130,6 @@ class Prober(Protocol):
     async def close(self) -> None:
         """Close sessions; cancels what is in flight."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """One outbox row: one event of one alert for one receiver."""
-
-    key: str
-    """Deterministic: `fingerprint.episode.sequence.event.receiver`. A repeat under the same key is
-    no new one.
-    """
-    receiver: str
-    fingerprint: str
-    episode: int
-    sequence: int
-    """Orders the rows of one receiver and fingerprint."""
-    event: str
-    """`trigger`, `escalate`, `reminder`, `resolve`, `change`, `test`."""
-    payload: dict[str, Json]
-    """The alert as data, already redacted."""
-    created_at: float
-    expires_at: float
-    attempts: int = 0
-    next_attempt_at: float = 0.0
-    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

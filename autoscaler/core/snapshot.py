@@ -130,6 +130,8 @@ class SloView:
     """1 = untouched, 0 = spent, below 0 = overspent; None = no events."""
     burn_rates: Mapping[str, float | None]
     """Window (`5m`, `1h`, …) to burn rate; 1 = on budget."""
+    bad_by_window: Mapping[str, int] = field(default_factory=dict)
+    """Window to bad events in it: no burn rate pages on a single one. Empty = not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

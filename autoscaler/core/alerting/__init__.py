@@ -1,0 +1,1 @@
+"""Alerts, pure: facts in, alerts and outbox rows out. `evaluate` is the way in."""
