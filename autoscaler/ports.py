@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from autoscaler.core.model import Decision, Deployment, Json, ProbeResult
+from autoscaler.core.policy import Policy
 from autoscaler.core.notification import (
     Notification as Notification,  # noqa: PLC0414  # re-exported: rows are read and written through the Store
 )
