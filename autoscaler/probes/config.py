@@ -68,8 +68,7 @@ class ScheduleConfig:
     probe_seconds: float = 15.0
     """Interval in steady operation; a third of it in doubt, twice when idle (SEMANTICS 2)."""
     jitter_ratio: float = 0.3
-    """Each probe is moved by up to this share of its interval, so that no rhythm of the load's hides.
-    """
+    """Each probe moves by up to this share of its interval: no rhythm of the load's can hide."""
     liveness_seconds: float | None = None
     """Interval of `GET /models`; None = never. Useful where `probe_seconds` is minutes; a server
     whose engine hangs still answers it, so it never proves health.
