@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 
 from autoscaler.core.model import Ask, Deployment
 from autoscaler.core.snapshot import CostView
@@ -43,10 +44,15 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceList:
-    """The prices of one deployment over time, oldest first. Empty = unknown."""
+class Terms:
+    """On what terms one deployment is billed."""
 
     prices: tuple[Price, ...] = ()
+    """Prices over time, oldest first. Empty = unknown."""
+    currency: str = "USD"
+    """ISO 4217; one per daemon."""
+    max_gap_seconds: float = 60.0
+    """Longest time between two looks that still counts as observed: four polls."""
 
     def at(self, instant: float) -> Decimal | None:
         """Return the price that holds at an instant; None if none does."""
@@ -133,15 +139,13 @@ def advance(
     rate: Rate,
     *,
     at: float,
-    prices: PriceList,
+    terms: Terms,
     changed_at: float | None = None,
-    max_gap_seconds: float,
 ) -> Ledger:
     """Return the ledger charged up to `at`, from where on `rate` holds.
 
-    `changed_at` is the instant at which the platform dates its last change, or at which our ask
-    left; None if unknown. `max_gap_seconds` is the longest time between two looks that still counts
-    as observed.
+    `changed_at` is the instant that the platform gives for its last change, or at which our ask
+    left; None if unknown.
     """
     before = ledger.rate
     begun = replace(
@@ -153,35 +157,33 @@ def advance(
     )
     if ledger.at is None or before is None or at <= ledger.at:
         return begun
-    if at - ledger.at > max_gap_seconds:
-        return _fill_gap(begun, before, rate, start=ledger.at, end=at, prices=prices)
+    if at - ledger.at > terms.max_gap_seconds:
+        return _fill_gap(begun, (before, rate), start=ledger.at, end=at, terms=terms)
     change = changed_at if changed_at is not None and ledger.at < changed_at < at else at
-    charged = _charge(begun, before, start=ledger.at, end=change, prices=prices)
-    return _charge(charged, rate, start=change, end=at, prices=prices)
+    charged = _charge(begun, before, start=ledger.at, end=change, terms=terms)
+    return _charge(charged, rate, start=change, end=at, terms=terms)
 
 
-def close(ledger: Ledger, *, at: float, prices: PriceList, max_gap_seconds: float) -> Ledger:
-    """Return the ledger of a deployment found gone at `at`: charged up to there, if that was
-    observed.
-    """
+def close(ledger: Ledger, *, at: float, terms: Terms) -> Ledger:
+    """Return the ledger of a deployment found gone `at`: charged up to there, if observed."""
     if ledger.rate is None or ledger.at is None:
         return ledger
     gone = replace(ledger.rate, replicas=0, ready=False)
-    if at - ledger.at > max_gap_seconds:
-        return advance(ledger, gone, at=at, prices=prices, max_gap_seconds=max_gap_seconds)
-    charged = _charge(ledger, ledger.rate, start=ledger.at, end=at, prices=prices)
+    if at - ledger.at > terms.max_gap_seconds:
+        return advance(ledger, gone, at=at, terms=terms)
+    charged = _charge(ledger, ledger.rate, start=ledger.at, end=at, terms=terms)
     return replace(charged, at=at, rate=gone)
 
 
-def view(ledger: Ledger, *, at: float, prices: PriceList, currency: str) -> CostView | None:
+def view(ledger: Ledger, *, at: float, terms: Terms) -> CostView | None:
     """Return what the snapshot shows; None while the price is unknown."""
-    price = prices.at(at)
+    price = terms.at(at)
     if price is None:
         return None
     per_hour = _per_hour(ledger.rate, price)
     month = month_of(at)
     return CostView(
-        currency=currency,
+        currency=terms.currency,
         per_hour=per_hour,
         total=ledger.total,
         today=ledger.days.get(day_of(at), Day()).cost,
@@ -249,15 +251,14 @@ def _per_hour(rate: Rate | None, price: Decimal) -> Decimal:
     return price * rate.gpus * rate.replicas if rate is not None else Decimal(0)
 
 
-def _charge(ledger: Ledger, rate: Rate, *, start: float, end: float, prices: PriceList) -> Ledger:
+def _charge(ledger: Ledger, rate: Rate, *, start: float, end: float, terms: Terms) -> Ledger:
     """Charge [start, end) at one rate, cut at midnights and at the dates of prices."""
     if end <= start:
         return ledger
-    cuts = sorted(
-        {start, end, *(p.valid_from for p in prices.prices if start < p.valid_from < end)}
-    )
-    for left, right in zip(cuts, cuts[1:], strict=False):
-        price = prices.at(left)
+    dates = (p.valid_from for p in terms.prices if start < p.valid_from < end)
+    cuts = sorted({start, end, *dates})
+    for left, right in pairwise(cuts):
+        price = terms.at(left)
         moment = left
         for day, seconds in split_days(left, right):
             length = seconds_between(moment, moment + seconds)
@@ -298,12 +299,12 @@ def _charge_day(
 
 
 def _fill_gap(
-    ledger: Ledger, before: Rate, after: Rate, *, start: float, end: float, prices: PriceList
+    ledger: Ledger, rates: tuple[Rate, Rate], *, start: float, end: float, terms: Terms
 ) -> Ledger:
     """Charge a gap with the smaller of its two ends and mark it."""
-    low, high = sorted((before, after), key=lambda rate: rate.replicas * rate.gpus)
-    filled = _charge(ledger, low, start=start, end=end, prices=prices)
-    most = _charge(ledger, high, start=start, end=end, prices=prices)
+    low, high = sorted(rates, key=lambda rate: rate.replicas * rate.gpus)
+    filled = _charge(ledger, low, start=start, end=end, terms=terms)
+    most = _charge(ledger, high, start=start, end=end, terms=terms)
     days = dict(filled.days)
     for day, _ in split_days(start, end):
         days[day] = replace(days[day], estimated=True)

@@ -131,8 +131,7 @@ class MonthReport:
     """YYYY-MM, UTC."""
     seconds: Mapping[str, float]
     uptime_ratio: float | None
-    """Up / (up + down); our own scaling counts as up, unknown as neither. None = nothing observed.
-    """
+    """Up / (up + down); our own scaling is up, unknown is neither. None = nothing seen."""
     breached: tuple[float, ...]
     """SLA thresholds that the ratio is below."""
     evidence: tuple[Span, ...]
@@ -168,7 +167,7 @@ def _session_began(state: UptimeState, deployment: Deployment) -> bool:
 
 
 def _change_instant(state: UptimeState, deployment: Deployment, *, bucket: str, at: float) -> float:
-    """Return when the bucket changed: the platform's own instant where it lies between the looks."""
+    """Return when the bucket changed: by the platform's date, if between the looks."""
     if bucket == state.bucket or state.at is None:
         return at
     changed = deployment.updated_at
