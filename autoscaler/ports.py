@@ -301,8 +301,10 @@ class Store(Protocol):
         """Notes of the delivered rows of one episode, oldest first."""
         ...
 
-    def prune(self, *, before: float) -> None:
-        """Drop history, observations, decisions and delivered rows older than `before`."""
+    def prune(self, *, before: float, observations_before: float | None = None) -> None:
+        """Drop history, decisions and closed outbox rows older than `before`, and observations
+        older than `observations_before` (None = also `before`).
+        """
         ...
 
     def close(self) -> None:

@@ -139,11 +139,12 @@ class MemoryStore:
         ]
         return [row.note for row in sorted(rows, key=lambda row: row.order)]
 
-    def prune(self, *, before: float) -> None:
-        """Drop history, observations, decisions and closed outbox rows older than `before`."""
+    def prune(self, *, before: float, observations_before: float | None = None) -> None:
+        """Drop what is older than `before`; the bulky observations may go earlier."""
+        oldest = before if observations_before is None else observations_before
         for records in self._records.values():
-            for lines in (records.decisions, records.observations):
-                del lines[: bisect.bisect_left(lines, (before, ""))]
+            del records.decisions[: bisect.bisect_left(records.decisions, (before, ""))]
+            del records.observations[: bisect.bisect_left(records.observations, (oldest, ""))]
             for at in [at for at in records.history if at < before]:
                 del records.history[at]
         for key, row in list(self._outbox.items()):

@@ -181,11 +181,12 @@ class SqliteStore:
 
     # -- housekeeping -----------------------------------------------------------------------------
 
-    def prune(self, *, before: float) -> None:
-        """Drop history, observations, decisions and closed outbox rows older than `before`."""
+    def prune(self, *, before: float, observations_before: float | None = None) -> None:
+        """Drop what is older than `before`; the bulky observations may go earlier."""
         with self._transaction("prune", synced=False) as db:
             db.execute("DELETE FROM history WHERE at < ?", (before,))
-            db.execute("DELETE FROM observations WHERE at < ?", (before,))
+            oldest = before if observations_before is None else observations_before
+            db.execute("DELETE FROM observations WHERE at < ?", (oldest,))
             db.execute("DELETE FROM decisions WHERE at < ?", (before,))
             db.execute("DELETE FROM outbox WHERE state <> 'queued' AND closed_at < ?", (before,))
 
