@@ -1,0 +1,139 @@
+"""Which hosts may be probed at all, and which one a deployment was first seen at.
+
+An `endpoint_url` is data from a response. Before a key goes there its host must be the platform's
+or listed, the scheme https (except on loopback), and host, scheme and port must be those first seen
+for this deployment id. Whatever else comes: no request, and somebody is told (SEMANTICS 6).
+
+The URL is read by `yarl`, as the HTTP client reads it: two parsers that disagree about a host are a
+way around this page.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from yarl import URL
+
+from autoscaler.core.hosts import is_loopback
+from autoscaler.core.model import Deployment, Json
+from autoscaler.ports import HostRefused
+
+
+def host_matches(pattern: str, host: str, port: int) -> bool:
+    """True if `pattern` (`host`, `host:port`, `*.domain`, `*.domain:port`) allows `host` and
+    `port`.
+
+    A wildcard stands for one or more whole labels: `*.a.b` allows `x.a.b` and `y.x.a.b`, and
+    neither `a.b` nor `xa.b`. A pattern without a port allows every port. An IPv6 address with a
+    port is written in brackets.
+    """
+    name, wanted_port = _split_port(pattern.strip().lower())
+    if wanted_port is not None and wanted_port != port:
+        return False
+    name, host = name.rstrip("."), host.lower().rstrip(".")
+    if name.startswith("*."):
+        suffix = name[1:]
+        return host.endswith(suffix) and len(host) > len(suffix) and host[0] != "."
+    return bool(name) and name == host
+
+
+def allows(patterns: Sequence[str], url: URL) -> bool:
+    """True if one of `patterns` allows the host and port of `url`."""
+    return any(host_matches(p, url.raw_host or "", url.port or 0) for p in patterns)
+
+
+def parse_endpoint(text: str) -> URL | None:
+    """The endpoint as the HTTP client will read it; None if it is no plain http(s) URL with a
+    host.
+    """
+    try:
+        url = URL(text.strip())
+        if url.scheme not in {"http", "https"} or not url.raw_host or not url.port:
+            return None
+    except ValueError:
+        return None
+    return None if url.raw_user or url.raw_password else url.with_query(None).with_fragment(None)
+
+
+class HostGuard:
+    """Remembers where each deployment was first seen, and what it refused."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._allowed = tuple(allowed)
+        self._pins: dict[str, URL] = {}
+        self._refused: dict[str, HostRefused] = {}
+
+    def admit(self, deployment: Deployment, *, at: float) -> URL | None:
+        """The URL to probe (the last known one while the platform tells none); None = refused, or
+        nothing is known yet.
+        """
+        if deployment.endpoint_url is None:
+            return self._pins.get(deployment.id)
+        url = parse_endpoint(deployment.endpoint_url)
+        because = self._because(deployment.id, url)
+        if because or url is None:
+            self._refuse(deployment, url, because=because, at=at)
+            return None
+        self._refused.pop(deployment.id, None)
+        self._pins[deployment.id] = url
+        return url
+
+    def refusals(self) -> tuple[HostRefused, ...]:
+        """What is refused at present, by deployment name."""
+        return tuple(sorted(self._refused.values(), key=lambda refused: refused.deployment))
+
+    def refusal(self, deployment_id: str) -> HostRefused | None:
+        """Why this one is refused; None = it is not."""
+        return self._refused.get(deployment_id)
+
+    def pins(self) -> dict[str, str]:
+        """Deployment id to the URL first seen (its path may have moved on)."""
+        return {deployment_id: str(url) for deployment_id, url in self._pins.items()}
+
+    def restore(self, pins: Mapping[str, Json]) -> None:
+        """Take pins back after a restart; what is no URL is ignored."""
+        for deployment_id, text in pins.items():
+            url = parse_endpoint(text) if isinstance(text, str) else None
+            if url is not None:
+                self._pins[deployment_id] = url
+
+    def keep(self, deployment_ids: frozenset[str]) -> None:
+        """Forget all other deployments."""
+        self._pins = {i: url for i, url in self._pins.items() if i in deployment_ids}
+        self._refused = {i: r for i, r in self._refused.items() if i in deployment_ids}
+
+    def _because(self, deployment_id: str, url: URL | None) -> str:
+        if url is None:
+            return "it is no plain http(s) URL with a host and without a user name"
+        if url.scheme == "http" and not is_loopback(url.raw_host or ""):
+            return "it is plain http, which is allowed on loopback only: ask the platform for https"
+        if not allows(self._allowed, url):
+            return (
+                "its host is not allowed: add it to inference.allowed_hosts if it is yours "
+                f"(allowed now: {', '.join(self._allowed) or 'none'})"
+            )
+        pin = self._pins.get(deployment_id)
+        if pin is not None and pin.origin() != url.origin():
+            return (
+                f"it was at {pin.origin()} when first seen and has moved: if that is right, "
+                "re-create the deployment, or clear its pin in the state file"
+            )
+        return ""
+
+    def _refuse(self, deployment: Deployment, url: URL | None, *, because: str, at: float) -> None:
+        host = f"{url.raw_host}:{url.port}" if url is not None else "(unreadable)"
+        self._refused[deployment.id] = HostRefused(
+            deployment_id=deployment.id,
+            deployment=deployment.name,
+            host=host,
+            because=f"The endpoint of {deployment.name} is not probed: {because}.",
+            at=at,
+        )
+
+
+def _split_port(pattern: str) -> tuple[str, int | None]:
+    if pattern.startswith("["):
+        name, _, rest = pattern[1:].partition("]")
+        return name, int(rest[1:]) if rest[1:].isdecimal() else None
+    name, colon, port = pattern.rpartition(":")
+    if colon and ":" not in name and port.isdecimal():
+        return name, int(port)
+    return pattern, None
