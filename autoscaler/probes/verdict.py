@@ -77,7 +77,8 @@ class Transcript:
     model: str = ""
     error: str = ""
     events: int = 0
-    bytes: int = 0
+    size: int = 0
+    """Bytes read."""
     texts: list[str] = field(default_factory=list)
     """Text of the first token-bearing chunks."""
     has_text: bool = False
@@ -92,7 +93,7 @@ class Transcript:
         """
         if self.end is not End.OPEN:
             return []
-        self.bytes += len(read)
+        self.size += len(read)
         try:
             events = self.stream.feed(read)
             for event in events:
@@ -215,11 +216,14 @@ def _failure(
         return FailureReason.TRUNCATED, _cut(transcript)
     if transcript.end is not End.DONE and require_done:
         return FailureReason.TRUNCATED, "the stream ended without [DONE]"
+    return _content_failure(transcript, model)
+
+
+def _content_failure(transcript: Transcript, model: str | None) -> tuple[FailureReason | None, str]:
+    """A stream that is whole may still be of no use."""
     if model is not None and not is_same_model(model, transcript.model):
-        return (
-            FailureReason.WRONG_MODEL,
-            f"asked for {model}, answered by {transcript.model[:100]}",
-        )
+        answered = f"asked for {model}, answered by {transcript.model[:100]}"
+        return FailureReason.WRONG_MODEL, answered
     if not transcript.has_text or is_degenerate(transcript.texts):
         return FailureReason.DEGENERATE, _looks(transcript)
     return None, ""
