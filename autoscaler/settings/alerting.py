@@ -1,0 +1,190 @@
+"""When people are told, who, and when not."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from autoscaler.core.snapshot import Severity
+from autoscaler.settings.receivers import (
+    AlertmanagerSettings,
+    AppriseSettings,
+    ExecSettings,
+    PagerdutySettings,
+    ReceiverSettings,
+    SlackSettings,
+    SmtpSettings,
+    WebhookSettings,
+)
+from autoscaler.settings.scaling import Cron, TimeZone
+from autoscaler.settings.secret import Secret
+from autoscaler.settings.section import Section
+from autoscaler.settings.units import Count, Objective, Seconds, SecondsOrZero
+
+_MATCHER = re.compile(r"([a-z_]+)(=~|!~|!=|=)(.*)", re.DOTALL)
+_LABELS = ("alertname", "deployment", "severity", "project")
+
+
+def _check_matcher(value: str) -> str:
+    match = _MATCHER.fullmatch(value.strip())
+    if match is None or match[1] not in _LABELS:
+        raise ValueError(
+            f"must be label=value, label!=value, label=~regex or label!~regex with one of "
+            f"{', '.join(_LABELS)}, not {value!r}"
+        )
+    if "~" in match[2]:
+        try:
+            re.compile(match[3])
+        except re.error as error:
+            raise ValueError(f"has a regular expression that is none: {error}") from None
+    return value.strip()
+
+
+Matcher = Annotated[str, AfterValidator(_check_matcher)]
+"""A condition on an alert: `alertname=NeevDeploymentFailed`, `deployment=~chat-.*`, …"""
+
+
+class RouteSettings(Section):
+    """Which alerts go to which receivers. The first route that matches takes an alert."""
+
+    matchers: tuple[Matcher, ...] = ()
+    """All must hold. Empty = every alert."""
+    receivers: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of receivers, or of kinds (`slack` = all of them)."""
+    proceed: bool = False
+    """Whether the next routes are looked at as well."""
+
+
+class MaintenanceSettings(Section):
+    """A time in which matching alerts are not sent, once or again and again."""
+
+    matchers: tuple[Matcher, ...] = ()
+    """All must hold. Empty = every alert."""
+    since: datetime | None = None
+    """Begin of a window that comes once, with its zone, such as `2026-01-31T22:00:00+05:30`."""
+    cron: Cron | None = None
+    """Begin of a window that comes again: five cron fields."""
+    timezone: TimeZone = "UTC"
+    """Time zone in which `cron` is read."""
+    duration_seconds: Seconds
+    """How long it lasts."""
+    reason: str = ""
+    """What for; shown wherever an alert is muted by it."""
+
+    def broken_rules(self) -> Iterator[tuple[str, str]]:
+        """Once or again, and an instant that is one."""
+        if (self.since is None) == (self.cron is None):
+            yield "since", "or cron must be given, and not both"
+        if self.since is not None and self.since.tzinfo is None:
+            yield "since", f"({self.since}) needs its time zone, such as +05:30 or Z at its end"
+
+
+class AlertOverrideSettings(Section):
+    """What is different for one alert of the catalogue."""
+
+    enabled: bool = True
+    """Whether it exists at all."""
+    severity: Severity | None = None
+    """Its severity. None = the catalogue's."""
+    for_seconds: SecondsOrZero | None = None
+    """How long its condition must hold. None = the catalogue's."""
+
+
+class HeartbeatSettings(Section):
+    """An outbound sign of life, sent only while the loops are healthy."""
+
+    url: Secret | None = None
+    """URL of a dead man's switch, which alerts when the sign stops. None = none."""
+    every_seconds: Seconds = 60
+    """Between two signs."""
+
+
+class StormSettings(Section):
+    """When so much breaks at once that one message says more than a hundred."""
+
+    alerts: Count = 10
+    """Critical alerts of different deployments within `within_seconds` that become one."""
+    within_seconds: Seconds = 60
+    """The time in which they are counted."""
+
+
+class AlertingSettings(Section):
+    """Alerts: receivers, routes, and when to stay quiet."""
+
+    alertmanager: tuple[AlertmanagerSettings, ...] = ()
+    """Prometheus Alertmanagers."""
+    webhook: tuple[WebhookSettings, ...] = ()
+    """Webhooks, signed where a key is given."""
+    pagerduty: tuple[PagerdutySettings, ...] = ()
+    """PagerDuty services."""
+    slack: tuple[SlackSettings, ...] = ()
+    """Slack channels."""
+    smtp: tuple[SmtpSettings, ...] = ()
+    """Mail."""
+    exec: tuple[ExecSettings, ...] = ()
+    """Programs of your own."""
+    apprise: tuple[AppriseSettings, ...] = ()
+    """The long tail, through apprise."""
+    routes: tuple[RouteSettings, ...] = ()
+    """Which alerts go where. None = every alert to every receiver."""
+    group_wait_seconds: SecondsOrZero = 30
+    """How long a warning waits for others to travel with. Critical ones never wait."""
+    reminder_seconds: Seconds | None = 4 * 3600
+    """After which a firing alert is told again. None = never."""
+    resend_seconds: Seconds = 60
+    """Between two repeats to an Alertmanager, which forgets what is not repeated."""
+    maintenance: tuple[MaintenanceSettings, ...] = ()
+    """Times in which matching alerts are not sent."""
+    overrides: Mapping[str, AlertOverrideSettings] = {}
+    """Name of an alert to what is different for it."""
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    """An outbound sign of life."""
+    storm: StormSettings = StormSettings()
+    """Folding of many alerts into one."""
+
+    def named_receivers(self) -> dict[str, ReceiverSettings]:
+        """All receivers by name; one without a name is called by its kind and number."""
+        named: dict[str, ReceiverSettings] = {}
+        for listed in self._lists():
+            for number, receiver in enumerate(listed, 1):
+                named[receiver.name or f"{receiver.kind}-{number}"] = receiver
+        return named
+
+    def broken_rules(self) -> Iterator[tuple[str, str]]:
+        """Names apart, and routes that lead somewhere."""
+        named = self.named_receivers()
+        if len(named) < sum(len(listed) for listed in self._lists()):
+            yield "routes", "cannot tell receivers apart: two have the same name"
+        known = named.keys() | {receiver.kind for receiver in named.values()}
+        for number, route in enumerate(self.routes):
+            for name in route.receivers:
+                if name not in known:
+                    yield (
+                        f"routes.{number}.receivers",
+                        f"names {name!r}, which is no receiver; there are: "
+                        + (", ".join(sorted(known)) or "none"),
+                    )
+
+    def _lists(self) -> tuple[tuple[ReceiverSettings, ...], ...]:
+        return (
+            self.alertmanager,
+            self.webhook,
+            self.pagerduty,
+            self.slack,
+            self.smtp,
+            self.exec,
+            self.apprise,
+        )
+
+
+class SloWindowsSettings(Section):
+    """How the error budget is kept. The objectives themselves are `defaults.slo`."""
+
+    window_seconds: Seconds = 30 * 86400
+    """Length of the window that a budget is for."""
+    allow_low_volume: bool = False
+    """Whether an objective is allowed at which fewer than 3 failed probes in an hour page."""
+    report_ratios: tuple[Objective, ...] = (0.999, 0.99, 0.98)
+    """Monthly uptimes below which the platform's agreement gives rebates; the report names them."""
