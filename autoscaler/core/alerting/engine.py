@@ -6,13 +6,29 @@ documents and notifications must be committed in one transaction: then no change
 the alert and its message, whatever happens to the process.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from autoscaler.core.alerting.book import Book
+from autoscaler.core.alerting.catalogue import BY_NAME, CATALOGUE, STORM
 from autoscaler.core.alerting.facts import FleetFacts
-from autoscaler.core.alerting.rules import AlertRules
-from autoscaler.core.alerting.state import AlertsState
+from autoscaler.core.alerting.findings import DeploymentScope, FleetScope
+from autoscaler.core.alerting.inhibition import mark_causes, storm_finding
+from autoscaler.core.alerting.lifecycle import is_open
+from autoscaler.core.alerting.memory import remember_deployment, remember_fleet
+from autoscaler.core.alerting.messages import alert_view
+from autoscaler.core.alerting.rules import DAY, HOUR, AlertRules
+from autoscaler.core.alerting.silences import drop_expired
+from autoscaler.core.alerting.spec import AlertSpec
+from autoscaler.core.alerting.state import FLEET, AlertsState, Memory, Record
+from autoscaler.core.alerting.telling import tell
 from autoscaler.core.notification import Notification
 from autoscaler.core.snapshot import Alert, AlertState, Severity
+
+KEEP_RESOLVED_SECONDS = HOUR
+"""How long an ended episode stays in the state: receivers are reconciled from it."""
+KEEP_EPISODES_SECONDS = 30 * DAY
+"""How long the number of an alert's last episode is remembered; no outbox row lives longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,4 +57,101 @@ class AlertOutcome:
 
 def evaluate(state: AlertsState, facts: FleetFacts, rules: AlertRules) -> AlertOutcome:
     """Look at the facts once and return the new state with what changed and who is to be told."""
-    ...
+    memories = _remember(state.memories, facts, rules)
+    book = Book(facts=facts, records=dict(state.records), episodes=dict(state.episodes))
+    for spec in CATALOGUE:
+        _look(spec, book, memories, rules)
+    book.close_gone()
+    book.close_missing()
+    storm = storm_finding(book.records.values(), at=facts.at, rules=rules)
+    book.apply(BY_NAME[STORM], (storm,))
+    marked = mark_causes(book.records, at=facts.at, rules=rules, silences=state.silences)
+    told, notifications = tell(marked, facts.at, rules)
+    return AlertOutcome(
+        state=AlertsState(
+            records=_keep(told, facts.at),
+            episodes=_keep_episodes(book.episodes, told, facts.at),
+            silences=drop_expired(state.silences, facts.at),
+            memories=memories,
+        ),
+        alerts=open_alerts(told.values()),
+        transitions=_transitions(state.records, told),
+        notifications=notifications,
+    )
+
+
+def open_alerts(records: Iterable[Record]) -> tuple[Alert, ...]:
+    """Return what is pending or firing, by deployment and name."""
+    shown = [alert_view(record) for record in records if is_open(record)]
+    return tuple(sorted(shown, key=lambda alert: (alert.deployment, alert.name, alert.dimension)))
+
+
+def _look(spec: AlertSpec, book: Book, memories: Mapping[str, Memory], rules: AlertRules) -> None:
+    """Ask one alert's conditions about the fleet and about each deployment."""
+    facts = book.facts
+    if spec.fleet is not None:
+        book.apply(spec, spec.fleet(FleetScope(facts, memories[FLEET], rules)))
+    if spec.deployment is None:
+        return
+    for subject in facts.deployments:
+        if not subject.gone:
+            memory = memories[subject.deployment.id]
+            found = spec.deployment(DeploymentScope(facts, subject, memory, rules))
+            book.apply(spec, found, subject=subject, seen=memory.failed_probe)
+
+
+def _remember(
+    memories: Mapping[str, Memory], facts: FleetFacts, rules: AlertRules
+) -> dict[str, Memory]:
+    """Return all memories after this evaluation; those of deployments that are gone are dropped."""
+    after = dict(memories)
+    after[FLEET] = remember_fleet(after.get(FLEET, Memory()), facts)
+    for subject in facts.deployments:
+        key = subject.deployment.id
+        if subject.gone:
+            after.pop(key, None)
+        else:
+            before = after.get(key, Memory())
+            after[key] = remember_deployment(before, subject, at=facts.at, rules=rules)
+    if facts.complete:
+        present = {subject.deployment.id for subject in facts.deployments} | {FLEET}
+        after = {key: memory for key, memory in after.items() if key in present}
+    return after
+
+
+def _keep(records: Mapping[str, Record], at: float) -> dict[str, Record]:
+    oldest = at - KEEP_RESOLVED_SECONDS
+    return {
+        key: record
+        for key, record in records.items()
+        if is_open(record) or (record.resolved_at or 0.0) > oldest
+    }
+
+
+def _keep_episodes(
+    episodes: Mapping[str, tuple[int, float]], records: Mapping[str, Record], at: float
+) -> dict[str, tuple[int, float]]:
+    oldest = at - KEEP_EPISODES_SECONDS
+    return {key: entry for key, entry in episodes.items() if entry[1] > oldest or key in records}
+
+
+def _transitions(
+    before: Mapping[str, Record], after: Mapping[str, Record]
+) -> tuple[AlertTransition, ...]:
+    """Return the alerts that began to fire, or ended, in this evaluation."""
+    changed = []
+    for key, record in after.items():
+        old = before.get(key)
+        same = old is not None and (old.episode, old.state) == (record.episode, record.state)
+        if not same and record.state is not AlertState.PENDING:
+            changed.append(
+                AlertTransition(
+                    name=record.name,
+                    severity=record.severity,
+                    deployment=record.deployment,
+                    dimension=record.dimension,
+                    to=record.state,
+                    because=record.ended_because or record.description,
+                )
+            )
+    return tuple(changed)

@@ -54,8 +54,12 @@ class Record:
     evidence: Mapping[str, str] = field(default_factory=dict)
     silenced_by: str | None = None
     inhibited_by: str | None = None
+    told_severity: Severity | None = None
+    """Severity last told; None = nothing told yet."""
     told: tuple[str, ...] = ()
     """Receivers that a trigger of this episode was queued for: exactly they hear its end."""
+    end_told: bool = False
+    """Whether the end was queued for them."""
     sequence: int = 0
     """Number of the episode's next event."""
     reminders: int = 0
@@ -74,6 +78,8 @@ class Memory:
     replicas: int | None = None
     down: bool = False
     """Whether the endpoint counted as down, for the flapping count."""
+    changed_at: float = 0.0
+    """When `down` last changed: earlier probes say nothing about the next change."""
     verdict: str = ""
     """Direction of the last move, `up` or `down`."""
     probes: tuple[tuple[float, str], ...] = ()
@@ -93,7 +99,6 @@ class Memory:
     """(instant, jobs missed) by the daemon, oldest first."""
     totals: Mapping[str, int] = field(default_factory=dict)
     """Last seen totals whose differences matter (missed jobs, dead letters)."""
-    idle_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
