@@ -29,7 +29,7 @@ DELIVERY_EDGES = (0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0)
 JOB_EDGES = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
 
 
-def _row(  # noqa: PLR0913  # one keyword per column of the table
+def _row(  # one keyword per column of the table
     name: str,
     kind: Kind,
     text: str,

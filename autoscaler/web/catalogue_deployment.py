@@ -68,12 +68,12 @@ STATE = (
         unit="seconds",
         status=TIMED_STATUSES,
     ),
-    _counter(
-        "deployment_status_transitions",
-        "Changes of status seen.",
-        "from",
-        "to",
-        **{"from": (*STATUSES, OTHER), "to": (*STATUSES, OTHER)},
+    Metric(
+        name="neevscale_deployment_status_transitions_total",
+        kind=Kind.COUNTER,
+        help="Changes of status seen.",
+        labels=("deployment", "from", "to"),
+        values={"from": (*STATUSES, OTHER), "to": (*STATUSES, OTHER)},
     ),
     _gauge(
         "deployment_status_changed_timestamp_seconds",

@@ -31,7 +31,7 @@ DURATION_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.
 LAG_EDGES = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
-def _probe(  # noqa: PLR0913  # one keyword per column of the table
+def _probe(  # one keyword per column of the table
     name: str,
     kind: Kind,
     text: str,

@@ -171,7 +171,8 @@ class PrometheusMeter:
     def _forget(self, deployment: str) -> None:
         self._known.discard(deployment)
         del self._gone[deployment]
-        for series in (*self.counters.values(), *self.histograms.values()):
+        every: list[Counter | Histogram] = [*self.counters.values(), *self.histograms.values()]
+        for series in every:
             if series.metric.labels[:1] == ("deployment",):
                 series.drop(deployment)
         for key in [key for key in self.last_scale if key[0] == deployment]:

@@ -1,9 +1,9 @@
 """Counters and histograms as plain numbers whose line prefixes are made once.
 
 A scrape of 1,000 deployments is some 170,000 lines. prometheus-client builds a Sample and a label
-dict for each at every scrape: 7 us a line, 1.2 s in all, measured. Here a child knows its text and a
-line costs an addition of strings: a tenth. Values change on the event loop only, and only there are
-they rendered, so there is no lock.
+dict for each at every scrape: 7 us a line, 1.2 s in all, measured. Here a child knows its text and
+a line costs an addition of strings: a tenth. Values change on the event loop only, and only there
+are they rendered, so there is no lock.
 """
 
 from bisect import bisect_left
