@@ -1,0 +1,135 @@
+"""Sends probes when the plan says so, each in a guarded task, and collects what they saw.
+
+A probe never triggers a decision: results wait in a bounded inbox until the tick drains it. The
+probes' own rhythm is an open loop; this pump sleeps until the next one is due.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from autoscaler.core import slo
+from autoscaler.core.model import Deployment, Json, ProbeResult
+from autoscaler.core.policy import Policy
+from autoscaler.core.slo import Thresholds
+from autoscaler.daemon.config import Parts
+from autoscaler.daemon.fleet import Fleet
+from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.watched import Watched
+from autoscaler.ports import Due
+
+JOB = "probe"
+LONGEST_SLEEP_SECONDS = 1.0
+"""The pump looks at the plan at least so often: the plan changes with every tick."""
+
+PolicyFor = Callable[[Deployment], Policy]
+
+
+class Probing:
+    """Runs the probes of all deployments."""
+
+    def __init__(
+        self, parts: Parts, fleet: Fleet, board: JobBoard, *, policy_for: PolicyFor
+    ) -> None:
+        self._parts = parts
+        self._fleet = fleet
+        self._board = board
+        self.policy_for = policy_for
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Send what is due, again and again, until `stop`."""
+        once = self._board.watched(JOB, LONGEST_SLEEP_SECONDS, self.probe_once)
+        while not self._stopping:
+            await once()
+            await self._parts.clock.sleep(self._pause())
+
+    async def probe_once(self) -> None:
+        """Send every probe that is due now; each goes its own way."""
+        clock, plan = self._parts.clock, self._parts.plan
+        for due in plan.due(clock.monotonic(), now=clock.now()):
+            watched = self._fleet.watched.get(due.deployment_id)
+            target = None if watched is None else self._target(watched)
+            if watched is None or target is None:
+                plan.finished(due)
+                plan.unwatch(due.deployment_id)
+                continue
+            plan.started(due, monotonic=clock.monotonic())
+            self._parts.meter.schedule_lag(max(0.0, clock.now() - due.scheduled_at))
+            watched.inflight[due.number] = clock.now()
+            self._begin(watched, target, due)
+
+    def follow(self, watched: Watched) -> None:
+        """Probe a deployment at the pace that its latest decision asks for, or not at all."""
+        target = self._target(watched)
+        if target is None:
+            self._parts.plan.unwatch(watched.id)
+            return
+        self._parts.plan.watch(
+            target,
+            watched.decision,
+            policy=self.policy_for(target),
+            monotonic=self._parts.clock.monotonic(),
+        )
+
+    async def story(self, watched: Watched) -> dict[str, Json]:
+        """Probe once, now, and return the whole story of it."""
+        target = self._target(watched) or watched.deployment
+        result, story = await self._parts.prober.story(target)
+        self.take(watched, result)
+        return story
+
+    def take(self, watched: Watched, result: ProbeResult) -> None:
+        """Count one result and put it where the next tick finds it."""
+        verdicts = slo.judge(result, self.limits(watched))
+        watched.slo = slo.count(watched.slo, verdicts, at=result.ended_at)
+        watched.inbox.append(result)
+        watched.unseen_by_alerts.append(result)
+        watched.recent.append(result)
+        watched.touch("slo")
+        self._parts.meter.probe(watched.name, result, slo_bad=verdicts)
+
+    def limits(self, watched: Watched) -> Thresholds:
+        """Return the latencies in force for one deployment."""
+        estimate = None if watched.decision is None else watched.decision.estimate
+        return slo.thresholds(
+            self.policy_for(watched.deployment).slo,
+            alpha_seconds=None if estimate is None else estimate.alpha_seconds,
+            idle_ttft_seconds=None,
+        )
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Send no more; wait for those in flight, then cancel what is left."""
+        self._stopping = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _target(self, watched: Watched) -> Deployment | None:
+        return watched.probe_target(self.policy_for(watched.deployment))
+
+    def _begin(self, watched: Watched, target: Deployment, due: Due) -> None:
+        task = asyncio.create_task(
+            self._probe(watched, target, due), name=f"probe {watched.name} {due.number}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _probe(self, watched: Watched, target: Deployment, due: Due) -> None:
+        with self._board.guard(JOB, watched.name):
+            try:
+                result = await self._parts.prober.probe(
+                    target, scheduled_at=due.scheduled_at, profile=due.profile
+                )
+            finally:
+                self._parts.plan.finished(due)
+                watched.inflight.pop(due.number, None)
+            self.take(watched, result)
+
+    def _pause(self) -> float:
+        next_at = self._parts.plan.next_at()
+        if next_at is None:
+            return LONGEST_SLEEP_SECONDS
+        return min(LONGEST_SLEEP_SECONDS, max(0.0, next_at - self._parts.clock.monotonic()))
