@@ -212,10 +212,9 @@ def _failure(
         return FailureReason.TRUNCATED, transcript.end_detail or "the connection broke"
     if not tokens:
         return _without_tokens(transcript)
-    if transcript.finish_reason not in GOOD_FINISHES:
+    whole = transcript.end is End.DONE or not require_done
+    if transcript.finish_reason not in GOOD_FINISHES or not whole:
         return FailureReason.TRUNCATED, _cut(transcript)
-    if transcript.end is not End.DONE and require_done:
-        return FailureReason.TRUNCATED, "the stream ended without [DONE]"
     return _content_failure(transcript, model)
 
 
@@ -238,6 +237,8 @@ def _without_tokens(transcript: Transcript) -> tuple[FailureReason, str]:
 
 
 def _cut(transcript: Transcript) -> str:
+    if transcript.finish_reason in GOOD_FINISHES:
+        return "the stream ended without [DONE]"
     if transcript.finish_reason:
         return f"the server gave up: finish_reason {transcript.finish_reason[:40]}"
     return f"the stream ended after {transcript.arrivals.chunks} chunks without a finish reason"
