@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from autoscaler.core.words import FailureReason, Reason, Status, UntrustedReason, Verdict
+from autoscaler.core.words import (
+    LATENCY_ONLY,
+    FailureReason,
+    Reason,
+    Status,
+    UntrustedReason,
+    Verdict,
+)
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """What survives a JSON round trip; the only form in which state leaves memory."""
@@ -127,6 +134,13 @@ class ProbeResult:
         judge).
         """
         return not self.untrusted
+
+    @property
+    def tells_availability(self) -> bool:
+        """True if success or failure may be counted, even where the latencies may not (buffered,
+        cached, read late).
+        """
+        return LATENCY_ONLY.issuperset(self.untrusted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

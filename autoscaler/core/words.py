@@ -119,6 +119,19 @@ class UntrustedReason(StrEnum):
     BUFFERED = "buffered"
 
 
+LATENCY_ONLY: frozenset[UntrustedReason] = frozenset(
+    {
+        UntrustedReason.LOOP_LAG,
+        UntrustedReason.CACHED_PREFIX,
+        UntrustedReason.TOKEN_MISMATCH,
+        UntrustedReason.BUFFERED,
+    }
+)
+"""Reasons that spoil a probe's latencies and not its success or failure: it still tells of
+availability.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class FailureMeaning:
     """What one failure reason may do."""
