@@ -1,10 +1,10 @@
 """How endpoints are looked at: cadence, probe profiles, deadlines, keys, extra signals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from autoscaler.core.hosts import unsafe_because
 from autoscaler.settings.scaling import MatchSettings
@@ -23,7 +23,7 @@ class IntervalsSettings(Section):
     probe_seconds: Seconds = 15
     """Between two probes of one deployment; a third of it in doubt, twice it when idle and steady.
     """
-    inventory_seconds: Seconds = 300
+    inventory_seconds: Seconds = 600
     """Between two readings of prices and free GPUs, which change slowly."""
 
 
@@ -68,10 +68,10 @@ class ProbeProfileSettings(Section):
 class LivenessSettings(Section):
     """The cheap look between completions: `GET {endpoint_url}/models`."""
 
-    enabled: bool = True
-    """Whether to look."""
-    every_seconds: Seconds = 5
-    """Between two looks, so that an endpoint that is down is seen before its next probe."""
+    enabled: bool = False
+    """Whether to look. Of use where `intervals.probe_seconds` is minutes; it proves no health."""
+    every_seconds: Seconds = 15
+    """Between two looks."""
 
 
 class EngineMetricsSettings(Section):
@@ -143,14 +143,25 @@ class ProbeSettings(Section):
     """Most output tokens that probes may ask of one deployment in a minute; bounds the load that
     watching adds.
     """
-    max_inflight: Count = 256
-    """Most probes under way at once in the whole daemon; each takes a file descriptor."""
+    max_inflight: Count = 1024
+    """Most probes under way at once; each takes a file descriptor, of which 1024 is a usual limit.
+    """
     require_done: bool = True
-    """Whether a stream without `[DONE]` has failed. Off for gateways that swallow it."""
+    """Whether a stream without `[DONE]` has failed. Off for servers that send none."""
+    require_model: bool = True
+    """Whether an answer in another model's name has failed."""
+    use_max_completion_tokens: bool = False
+    """Whether `max_completion_tokens` is sent in place of `max_tokens`, which new servers want."""
+    extra_body: Mapping[str, JsonValue] = {}
+    """Fields to add to every request, such as `chat_template_kwargs`."""
     deadlines: ProbeDeadlinesSettings = ProbeDeadlinesSettings()
     """How long each phase may take."""
-    profiles: tuple[ProbeProfileSettings, ...] = ()
-    """Further kinds of probe, each at its own cadence."""
+    profiles: tuple[ProbeProfileSettings, ...] = (
+        ProbeProfileSettings(name="long", prompt_tokens=512),
+    )
+    """Kinds of probe besides the short one, each at its own cadence. The long one tells what a
+    prompt of a usual size costs here.
+    """
     canaries: tuple[PlainUrl, ...] = ()
     """URLs outside the platform. Where these fail too, our own network is down and no endpoint is
     blamed. Empty = the control plane alone tells.
@@ -190,7 +201,7 @@ class InferenceSettings(Section):
 
     key: Secret | None = None
     """Inference key (`sk-nc-…`) for all deployments; also `NEEV_INFERENCE_API_KEY`. Without one
-    nothing is probed.
+    requests carry none, which only servers without authentication answer.
     """
     keys: tuple[KeySettings, ...] = ()
     """Keys of single deployments; the first match wins over `key`."""

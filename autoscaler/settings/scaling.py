@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
+from autoscaler.core.cron import parse_cron
 from autoscaler.core.model import Deployment
 from autoscaler.core.words import Mode
 from autoscaler.settings.section import Section
@@ -25,42 +26,10 @@ from autoscaler.settings.units import (
     SecondsOrZero,
 )
 
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_NAMES = {
-    name: str(number)
-    for names, first in (
-        ("jan feb mar apr may jun jul aug sep oct nov dec", 1),
-        ("sun mon tue wed thu fri sat", 0),
-    )
-    for number, name in enumerate(names.split(), first)
-}
-
 
 def _check_cron(value: str) -> str:
-    fields = value.split()
-    if len(fields) != len(_CRON_RANGES):
-        raise ValueError(
-            f"must have five fields (minute hour day month weekday), has {len(fields)}"
-        )
-    for text, (low, high) in zip(fields, _CRON_RANGES, strict=True):
-        if not all(_is_cron_item(item.lower(), low, high) for item in text.split(",")):
-            raise ValueError(f"has a field {text!r} that is not within {low} to {high}")
+    parse_cron(value)
     return value
-
-
-def _is_cron_item(item: str, low: int, high: int) -> bool:
-    span, _, step = item.partition("/")
-    if step and not (step.isdecimal() and int(step) > 0):
-        return False
-    if item.endswith("/"):
-        return False
-    ends = [_CRON_NAMES.get(end, end) for end in span.split("-")]
-    if span == "*":
-        return True
-    if not 1 <= len(ends) <= 2 or not all(end.isdecimal() for end in ends):
-        return False
-    numbers = [int(end) for end in ends]
-    return numbers == sorted(numbers) and low <= numbers[0] and numbers[-1] <= high
 
 
 def _check_timezone(value: str) -> str:

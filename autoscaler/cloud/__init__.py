@@ -1,0 +1,31 @@
+"""The control plane's client: `CloudClient(CloudConfig(…), clock=…)` satisfies `ports.Cloud`."""
+
+from autoscaler.cloud.client import CloudClient, CloudConfig
+from autoscaler.cloud.errors import (
+    CloudError,
+    Forbidden,
+    Malformed,
+    NotFound,
+    NotSeen,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+)
+from autoscaler.cloud.wire import CatalogItem, DeployRequest, Range, ServingConfig
+
+__all__ = [
+    "CatalogItem",
+    "CloudClient",
+    "CloudConfig",
+    "CloudError",
+    "DeployRequest",
+    "Forbidden",
+    "Malformed",
+    "NotFound",
+    "NotSeen",
+    "Range",
+    "Rejected",
+    "ServingConfig",
+    "Unauthorized",
+    "Unavailable",
+]
