@@ -1,0 +1,188 @@
+"""Our own policy in the slot model: the core's `step`, fed by probes and by nothing else.
+
+Each probe is made as a replica would answer it: a random replica with its own random batch, a
+stream of tokens at that batch's pace, other users' prompts arriving in it and each making one
+iteration slow, the queue before its first token, the noise of the way, now and then a failure. The
+truth never reaches `step`.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.backtest.slots import View, World
+from autoscaler.backtest.trace import SLOT_SECONDS
+from autoscaler.core.model import Ask, Decision, Deployment, Observation, ProbeResult
+from autoscaler.core.policy import Policy
+from autoscaler.core.state import Attention, State
+from autoscaler.core.step import step
+from autoscaler.core.words import FailureReason, Status
+
+Floats = NDArray[np.float64]
+
+EPOCH = 1_767_225_600.0
+"""Instant of a trace's start: 2026-01-01 00:00 UTC."""
+
+PROBE_TIMEOUT_SECONDS = 30.0
+"""Deadline of the first token (SEMANTICS 2)."""
+
+PROBES_PER_SLOT = {Attention.DOUBT: 3, Attention.STEADY: 1, Attention.OVERLOAD: 1}
+"""Probes in 15 s; when idle and steady, one in every other slot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """What lies between the probe and the replica, and what goes wrong there."""
+
+    round_trip_seconds: float = 0.004
+    jitter_seconds: float = 0.0003
+    """Mean of an exponential delay of each chunk."""
+    step_jitter_ratio: float = 0.03
+    """Standard deviation of one iteration's time."""
+    loss_ratio: float = 0.003
+    """Share of probes that fail for reasons of the network."""
+    deaf: bool = False
+    """True if other users' prompts cannot be heard (all cached, or prefilled elsewhere)."""
+
+
+@dataclass(slots=True)
+class ProbeMaker:
+    """Makes probes of a fluid fleet. Mutable: it holds the random generator and a counter."""
+
+    world: World
+    rng: np.random.Generator
+    path: Path = field(default_factory=Path)
+    made: int = 0
+
+    def probe(self, view: View, at: float) -> ProbeResult:
+        """Return what a probe sent `at` finds."""
+        self.made += 1
+        base = ProbeResult(
+            id=f"p{self.made}",
+            deployment_id="dep-1",
+            profile="short",
+            scheduled_at=at,
+            sent_at=at,
+            duration_seconds=PROBE_TIMEOUT_SECONDS,
+            failure=FailureReason.TIMEOUT_TTFT,
+            http_status=200,
+        )
+        if self.rng.random() < self.path.loss_ratio:
+            return replace(
+                base, failure=FailureReason.CONNECT, duration_seconds=0.1, http_status=None
+            )
+        load, slot = self.world.load, view.slot - 1
+        requests = max(float(load.requests[slot]), 1e-9)
+        prefill = float(load.prefill_seconds[slot])
+        wait = max(0.0, view.ttft_seconds - view.itl_seconds - prefill)
+        if wait > PROBE_TIMEOUT_SECONDS:
+            return base
+        served = float(load.requests[slot]) / SLOT_SECONDS / view.ready
+        itl_work = float(load.itl_work[slot]) * SLOT_SECONDS / requests
+        per_sequence = max(0.0, itl_work - prefill) / max(view.output, 1.0)
+        batch = min(float(self.rng.poisson(view.running / view.ready)), float(load.batch))
+        pace = load.alpha_seconds + batch * per_sequence
+        ttft = self.path.round_trip_seconds + wait + pace * float(self.rng.random()) + 0.002
+        gaps = self._gaps(pace, rate=min(served, 1.0 / max(itl_work, 1e-9)), prefill=prefill)
+        times = ttft + np.cumsum(gaps) + self.rng.exponential(self.path.jitter_seconds, len(gaps))
+        times = np.maximum.accumulate(times)
+        last = float(times[-1])
+        return replace(
+            base,
+            failure=None,
+            duration_seconds=last + 0.001,
+            ttft_seconds=ttft,
+            itl_seconds=(last - ttft) / len(gaps),
+            output_tokens=len(gaps) + 1,
+            prompt_tokens=40,
+            cached_tokens=0,
+            token_times=((ttft, 1), *((float(t), i + 2) for i, t in enumerate(times))),
+            times_trusted=True,
+        )
+
+    def _gaps(self, pace: float, *, rate: float, prefill: float) -> Floats:
+        """Return the gaps of a stream of about a second: the pace, and each prompt that joined."""
+        count = int(np.clip(round(1.0 / pace), 24, 128)) - 1
+        gaps = pace * (1.0 + self.path.step_jitter_ratio * self.rng.standard_normal(count))
+        if prefill > 0.0 and not self.path.deaf:
+            joined = int(self.rng.poisson(rate * count * pace))
+            spread = self.rng.lognormal(-0.32, 0.8, joined)
+            np.add.at(gaps, self.rng.integers(0, count, joined), prefill * spread)
+        return np.maximum(gaps, 0.2 * pace)
+
+
+@dataclass(slots=True)
+class Ours:
+    """The core as a slot policy: builds observations, calls `step`, and plays the actuator."""
+
+    world: World
+    policy: Policy
+    maker: ProbeMaker
+    price_per_replica_hour: float | None = 1.0
+    state: State = field(default_factory=State)
+    ask: Ask | None = None
+    inflight: list[ProbeResult] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    keep: bool = False
+    """True to keep every decision, for the report."""
+
+    def decide(self, view: View) -> int:
+        """Return the count wanted from now on."""
+        at = EPOCH + view.at
+        self._settle(view, at)
+        observation = Observation(
+            at=at,
+            deployment=self._deployment(view),
+            read_at=at - 1.0,
+            probes=self._probes(view, at),
+            ask=self.ask,
+            price_per_replica_hour=self.price_per_replica_hour,
+            started_at=EPOCH,
+        )
+        outcome = step(self.state, observation, self.policy)
+        self.state = outcome.state
+        if self.keep:
+            self.decisions.append(outcome.decision)
+        wanted = outcome.decision.ask
+        if wanted is None or wanted == view.wanted:
+            return view.wanted
+        self.ask = Ask(count=wanted, from_count=view.ready, asked_at=at, outcome="accepted")
+        return wanted
+
+    def _settle(self, view: View, at: float) -> None:
+        if self.ask is not None and not self.ask.is_open:
+            self.ask = None
+        if self.ask is not None and view.ready == self.ask.count and not view.pending:
+            self.ask = replace(self.ask, outcome="settled", closed_at=at)
+
+    def _probes(self, view: View, at: float) -> tuple[ProbeResult, ...]:
+        attention = self.state.attention
+        idle = attention is Attention.IDLE
+        count = view.slot % 2 if idle else PROBES_PER_SLOT[attention]
+        start = at - SLOT_SECONDS
+        instants = sorted(start + SLOT_SECONDS * self.maker.rng.random(count))
+        self.inflight.extend(self.maker.probe(view, float(instant)) for instant in instants)
+        done = tuple(result for result in self.inflight if result.ended_at <= at)
+        self.inflight = [result for result in self.inflight if result.ended_at > at]
+        return done
+
+    def _deployment(self, view: View) -> Deployment:
+        status = Status.INITIALIZING if view.pending else Status.READY
+        return Deployment(
+            id="dep-1",
+            name="backtest",
+            project_id="prj-1",
+            model_id="org/model",
+            model_name=None,
+            region="as-south-1",
+            status=status,
+            raw_status=status.value,
+            endpoint_url="http://127.0.0.1/v1",
+            gpu_config_id="gpu",
+            gpu_count=1,
+            replicas=view.ready,
+            created_at=EPOCH,
+            updated_at=None,
+            uptime_seconds=0 if view.pending else int(view.at),
+        )
