@@ -13,9 +13,10 @@ from itertools import dropwhile
 
 from autoscaler.emulator.balancer import Balancer, Router
 from autoscaler.emulator.crew import Crew, Member, Phase
-from autoscaler.emulator.physics import Physics, StepTime
+from autoscaler.emulator.physics import Physics
 from autoscaler.emulator.profiles import Profile
-from autoscaler.emulator.replica import ADMIT_RATIO, Replica
+from autoscaler.emulator.replica import Replica
+from autoscaler.emulator.steptime import ADMIT_RATIO, StepTime
 from autoscaler.emulator.stream import Job, Stream
 from autoscaler.emulator.tallies import Completion, Tallies
 from autoscaler.emulator.workload import Request
@@ -190,7 +191,7 @@ class Fleet:
             self._gone_preemptions += replica.preemptions
         self._crew.gone.clear()
         for member in self._crew.members:
-            if member.replica.watched:
+            if member.replica.batch.watched:
                 member.replica.look(self._now)
         if self._sink is not None:
             self._flush()
@@ -258,7 +259,7 @@ class Fleet:
             return self._crew.next_ready_at()
         sight = replica.look(self._now)
         if stream.job in sight.admitted and stream.prefill_started_at is None:
-            stream.prefill_started_at = sight.since
+            stream.prefill_started_at = replica.t
         return sight.step_end
 
     def _give_up(self, stream: Stream, at: float) -> None:
@@ -271,7 +272,7 @@ class Fleet:
             self._gateway.remove(stream.job)
             self._aborted += 1
         else:
-            replica.pending.append((at, stream.job))
+            replica.orders.append((at, stream.job))
 
     def _home(self, stream: Stream) -> Replica | None:
         homes = (m.replica for m in self._crew.members if m.replica.id == stream.replica)
@@ -325,17 +326,17 @@ class Fleet:
         self.advance(at)
         self._set_physics(physics)
         for member in self._crew.members:
-            member.replica.pending.append((at, self._step_time))
+            member.replica.orders.append((at, self._timing))
             member.replica.run(at)
 
     def _set_physics(self, physics: Physics) -> None:
         self._cached_ratio = physics.cached_prompt_ratio
-        self._step_time = StepTime(
+        self._timing = StepTime(
             self._config.profile, physics, seed=self._config.seed, origin=self._config.at
         )
 
     def _build(self, replica_id: int) -> Replica:
-        return Replica(replica_id, self._step_time, self._completions)
+        return Replica(replica_id, self._timing, self._completions)
 
     def _start(self, at: float) -> None:
         spread = self._config.cold_start_spread_ratio * self._starts.uniform(-1.0, 1.0)
@@ -351,8 +352,8 @@ class Fleet:
         replica = member.replica
         sight = replica.look(self._now)
         prompts = sum(job.prompt + job.produced for job in sight.admitted)
-        kv_used = replica.context + replica.batch * sight.passed + prompts
-        running = replica.batch + len(sight.admitted)
+        kv_used = replica.batch.context + replica.batch.size * sight.passed + prompts
+        running = replica.batch.size + len(sight.admitted)
         return ReplicaView(
             id=replica.id,
             phase=member.phase,
@@ -372,7 +373,7 @@ class Fleet:
         views = self.replicas()
         here = [member.replica for member in self._crew.members]
         serving = [view.kv_usage_ratio for view in views if view.phase is not Phase.STARTING]
-        ahead = sum(replica.batch * replica.look(self._now).passed for replica in here)
+        ahead = sum(replica.batch.size * replica.look(self._now).passed for replica in here)
         return Gauges(
             running=sum(view.running for view in views),
             waiting=sum(view.waiting for view in views) + len(self._gateway),
