@@ -6,6 +6,7 @@ load keeps its shape and does not turn into bursts of identical requests (SEMANT
 
 import gzip
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,9 @@ def read_trace(path: Path) -> Trace:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
             header = lines.readline().strip().split(",")
             wanted = [header.index(c) for c in ("arrival_s", "prompt_tokens", "output_tokens")]
-            table = np.loadtxt(lines, delimiter=",", usecols=wanted, ndmin=2)
+            with warnings.catch_warnings():  # an empty file is named below, not warned of
+                warnings.simplefilter("ignore", UserWarning)
+                table = np.loadtxt(lines, delimiter=",", usecols=wanted, ndmin=2)
     except FileNotFoundError as fault:
         raise BadTrace(f"{path}: there is no such file") from fault
     except (ValueError, OSError) as fault:
