@@ -5,11 +5,17 @@ part is bounded, so the document stays small, and `decode_state(encode_state(s))
 that a restart or a replay goes on as if nothing had happened.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from autoscaler.core.alpha import Alpha
 from autoscaler.core.codec import Undecodable, decode, encode
+from autoscaler.core.counts import Counts
 from autoscaler.core.model import Json
+from autoscaler.core.overload import Overload
+from autoscaler.core.quantile import LowQuantile
+from autoscaler.core.trial import Trial
+from autoscaler.core.window import Sample
 
 STATE_VERSION = 1
 
@@ -48,6 +54,21 @@ class State:
     """The memory of one deployment."""
 
     version: int = STATE_VERSION
+    identity: str = ""
+    """Model and GPUs that the learned things belong to; a change makes them void."""
+    samples: tuple[Sample, ...] = ()
+    """Recent counted probes, oldest first."""
+    alpha: Alpha = field(default_factory=Alpha)
+    idle_ttft: LowQuantile = field(default_factory=LowQuantile)
+    overload: Overload = field(default_factory=Overload)
+    counts: Counts = field(default_factory=Counts)
+    trial: Trial | None = None
+    wanted: tuple[tuple[float, int], ...] = ()
+    """(instant, count) of what was wanted within the hold: strictly falling counts, oldest first."""
+    blind_since: float | None = None
+    """None while the load can be seen."""
+    headroom: float | None = None
+    """Calibrated head-room; None = the policy's."""
     attention: Attention = Attention.STEADY
     shadow: Shadow | None = None
     """None before the first decision."""

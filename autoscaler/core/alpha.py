@@ -1,0 +1,111 @@
+"""Alpha: the idle inter-token latency of a deployment, and whether it may be believed.
+
+Learned as a low quantile over a week of means of several probes, so that the jitter of one probe
+does not pass for a faster engine. It drifts up slowly, jumps down at once, and is forgotten when
+the model or the GPU changes. Trust is a matter of its own (SEMANTICS §3.6): a deployment that was
+never near idle shows a low quantile too, and it is not alpha.
+"""
+
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+
+from autoscaler.core.policy import Policy
+from autoscaler.core.quantile import LowQuantile, added
+from autoscaler.core.window import Sample
+
+MEAN_OF = 8
+"""Probes whose mean enters the quantile: their jitter shrinks to a third."""
+LOW_SHARE = 0.05
+"""The 5 % quantile (policy.md §5.1: 2 to 5 %)."""
+HALF_LIFE_SECONDS = 3.5 * 86_400
+"""Weight halves in half a week: a week ago counts a quarter."""
+JUMP_RATIO = 0.9
+"""A mean a tenth below everything seen is another engine, not luck."""
+IDLE_TRUST_SECONDS = 7 * 86_400.0
+"""How long having been seen idle vouches for alpha."""
+CALIBRATION_SECONDS = 600.0
+"""Calibrating probes within this time belong to one calibration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Mean ITL of probes that a person had sent while the deployment was idle."""
+
+    mean: float
+    probes: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alpha:
+    """What is remembered of alpha."""
+
+    low: LowQuantile = field(default_factory=LowQuantile)
+    pending: tuple[float, ...] = ()
+    """ITLs that wait to become the next mean."""
+    calibration: Calibration | None = None
+    idle_at: float | None = None
+    """Instant at which the deployment was last seen near idle."""
+    solved: float | None = None
+    """Alpha solved from the two points of a failed step down; caps what the quantile says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Believed:
+    """The alpha in force."""
+
+    seconds: float | None
+    """None = no probe has shown an inter-token latency yet."""
+    trusted: bool
+    because: str
+
+
+def learned(alpha: Alpha, fresh: tuple[Sample, ...], *, now: float) -> Alpha:
+    """Take in fresh samples."""
+    pending = (*alpha.pending, *(s.itl for s in fresh if s.itl is not None))
+    low = alpha.low
+    while len(pending) >= MEAN_OF:
+        mean = fmean(pending[:MEAN_OF])
+        low = added(low, mean, at=now, half_life=HALF_LIFE_SECONDS, jump_ratio=JUMP_RATIO)
+        pending = pending[MEAN_OF:]
+    if low is alpha.low and pending == alpha.pending:
+        return alpha
+    return replace(alpha, low=low, pending=pending)
+
+
+def calibrated(alpha: Alpha, itl: float, *, at: float) -> Alpha:
+    """Take in one calibrating probe: a person's word that the deployment is idle now."""
+    old = alpha.calibration
+    if old is None or at - old.at > CALIBRATION_SECONDS:
+        return replace(alpha, calibration=Calibration(mean=itl, probes=1, at=at))
+    probes = old.probes + 1
+    mean = old.mean + (itl - old.mean) / probes
+    return replace(alpha, calibration=Calibration(mean=mean, probes=probes, at=at))
+
+
+def believed(alpha: Alpha, policy: Policy, *, now: float, by_curve: float | None) -> Believed:
+    """Return the alpha in force; `by_curve` is the one that the deployment's own line fixes."""
+    if policy.alpha_seconds is not None:
+        return Believed(seconds=policy.alpha_seconds, trusted=True, because="given")
+    if alpha.calibration is not None:
+        because = f"calibrated from {alpha.calibration.probes} probes"
+        return Believed(seconds=alpha.calibration.mean, trusted=True, because=because)
+    if by_curve is not None:
+        return Believed(seconds=by_curve, trusted=True, because="fixed by its own line")
+    seconds = _lowest(alpha)
+    if seconds is None:
+        return Believed(seconds=None, trusted=False, because="no inter-token latency seen yet")
+    if alpha.idle_at is not None and now - alpha.idle_at < IDLE_TRUST_SECONDS:
+        return Believed(seconds=seconds, trusted=True, because="seen near idle")
+    if alpha.solved is not None:
+        return Believed(seconds=seconds, trusted=False, because="solved from a failed step")
+    return Believed(seconds=seconds, trusted=False, because="never seen near idle")
+
+
+def _lowest(alpha: Alpha) -> float | None:
+    seconds = alpha.low.value(LOW_SHARE)
+    if seconds is None and alpha.pending:
+        seconds = min(alpha.pending)
+    if seconds is not None and alpha.solved is not None:
+        return min(seconds, alpha.solved)
+    return seconds

@@ -1,0 +1,191 @@
+"""The estimate: what the probes of one deployment say now, and the line that they say it by."""
+
+import math
+from dataclasses import dataclass, replace
+
+from autoscaler.core.alpha import Believed, believed
+from autoscaler.core.counts import cold_start_seconds
+from autoscaler.core.estimate import INTERVAL, Reading, median_ttft, reading
+from autoscaler.core.intake import idle_ttft
+from autoscaler.core.line import Line, objectives_of, shape_uncertainty
+from autoscaler.core.model import Estimate, Observation
+from autoscaler.core.overload import Slope, plateau, slope_of
+from autoscaler.core.policy import Policy
+from autoscaler.core.state import State
+from autoscaler.core.window import Sample, within
+
+CAP_PRIOR = 0.5
+"""E1's value at a full batch until it is learned: real engines showed .74 to .9, so half is the
+cautious end (SEMANTICS §2).
+"""
+CAP_PRIOR_LARGE_BATCH = 0.7
+"""The same where the user says that the batch holds 32 sequences or more."""
+LARGE_BATCH = 32
+LEAST_CAP, MOST_CAP = 0.2, 0.97
+SHAPE_SIGMA = 0.25
+"""Uncertainty of the line's exponent (as a logarithm) before it is learned: it lay between 0.5 and
+1.6 on real engines (real-engines.md).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The estimate with what it stands on."""
+
+    estimate: Estimate
+    line: Line | None
+    """None while no inter-token latency was seen."""
+    slope: Slope | None
+    sigma: float
+    samples: int
+    failures: int
+    infeasible: tuple[str, ...] = ()
+
+
+def assessed(state: State, observation: Observation, policy: Policy) -> Assessment:
+    """Estimate the load of one deployment."""
+    now, replicas = observation.at, max(1, observation.deployment.replicas)
+    stable = within(state.samples, now=now, seconds=policy.stable_window_seconds)
+    answered = tuple(sample for sample in stable if sample.ok)
+    alpha = believed(state.alpha, policy, now=now, by_curve=None)
+    line = line_of(state, policy, alpha)
+    slope = _slope(state, replicas, now)
+    load = None if line is None else _load(state, policy, now, line, answered)
+    estimate = _estimate(state, observation, policy, alpha, line)
+    if line is not None and load is not None:
+        estimate = _with_load(estimate, load, line, replicas=replicas)
+        if slope is not None:
+            estimate = _with_slope(estimate, slope, replicas)
+    return Assessment(
+        estimate=estimate,
+        line=line,
+        slope=slope,
+        sigma=SHAPE_SIGMA,
+        samples=len(answered),
+        failures=len(stable) - len(answered),
+        infeasible=() if line is None else line.objectives.infeasible,
+    )
+
+
+def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
+    """The deployment's line as known now; None while no inter-token latency was seen."""
+    if alpha.seconds is None:
+        return None
+    ttft = idle_ttft(state)
+    return Line(
+        alpha=alpha.seconds,
+        cap=cap_of(state, policy, alpha.seconds)[0],
+        idle_ttft=ttft,
+        objectives=objectives_of(
+            policy.slo, alpha=alpha.seconds, alpha_trusted=alpha.trusted, idle_ttft=ttft
+        ),
+    )
+
+
+def cap_of(state: State, policy: Policy, alpha: float) -> tuple[float, bool]:
+    """Value of 1 - alpha/ITL at which the batch is full, and whether it was learned.
+
+    A plateau seen under a queue fixes it (E3); a latency seen without one is a lower bound.
+    """
+    large = policy.max_num_seqs is not None and policy.max_num_seqs >= LARGE_BATCH
+    prior = CAP_PRIOR_LARGE_BATCH if large else CAP_PRIOR
+    at_plateau, highest = plateau(state.overload), state.overload.highest_itl
+    cap = prior if at_plateau is None else 1.0 - alpha / at_plateau
+    if highest is not None:
+        cap = max(cap, 1.0 - alpha / highest)
+    learned = at_plateau is not None or cap > prior
+    return min(MOST_CAP, max(LEAST_CAP, cap)), learned
+
+
+def _slope(state: State, replicas: int, now: float) -> Slope | None:
+    if not state.overload.is_shown:
+        return None
+    same = tuple(sample for sample in state.samples if sample.replicas == replicas)
+    return slope_of(same, state.overload, now=now)
+
+
+def _load(
+    state: State, policy: Policy, now: float, line: Line, answered: tuple[Sample, ...]
+) -> Reading | None:
+    """The stable window; a fast one counts where even its lower end is higher."""
+    stable = reading(answered, line)
+    if stable is None:
+        return None
+    recent = within(answered, now=now, seconds=policy.fast_window_seconds)
+    fast = reading(recent, line) if len(recent) >= 3 else None
+    if fast is not None and fast.load - INTERVAL * fast.spread > stable.load:
+        return Reading(
+            load=fast.load - INTERVAL * fast.spread,
+            spread=fast.spread,
+            itl=stable.itl,
+            samples=stable.samples,
+        )
+    return stable
+
+
+def _estimate(
+    state: State, observation: Observation, policy: Policy, alpha: Believed, line: Line | None
+) -> Estimate:
+    now = observation.at
+    stable = within(state.samples, now=now, seconds=policy.stable_window_seconds)
+    answered = sum(1 for sample in stable if sample.ok)
+    cap, learned = (CAP_PRIOR, False)
+    if alpha.seconds is not None:
+        cap, learned = cap_of(state, policy, alpha.seconds)
+    return Estimate(
+        at=now,
+        alpha_seconds=alpha.seconds,
+        alpha_trusted=alpha.trusted,
+        alpha_because=alpha.because,
+        ttft_seconds=median_ttft(stable),
+        cap=cap,
+        cap_learned=learned,
+        capacity_per_replica=None if line is None else line.capacity,
+        overloaded=state.overload.is_shown,
+        probes_used=answered,
+        failures=len(stable) - answered,
+        cold_start_seconds=cold_start_seconds(state.counts, policy.cold_start_seconds),
+        because="no inter-token latency was seen yet" if line is None else "",
+    )
+
+
+def _with_load(estimate: Estimate, load: Reading, line: Line, *, replicas: int) -> Estimate:
+    capacity = line.capacity
+    shape = shape_uncertainty(load.load / (replicas * capacity), SHAPE_SIGMA) * replicas * capacity
+    half = INTERVAL * math.hypot(load.spread, shape)
+    low, high = max(0.0, load.load - half), load.load + half
+    rho = load.load / replicas
+    because = (
+        f"{load.samples} probes with a mean of {load.itl * 1000:.3g} ms a token against"
+        f" {line.alpha * 1000:.3g} ms idle: {rho:.0%} of each of {replicas} in use"
+    )
+    return replace(
+        estimate,
+        itl_seconds=load.itl,
+        rho=rho,
+        rho_low=low / replicas,
+        rho_high=high / replicas,
+        load=load.load,
+        load_low=low,
+        load_high=high,
+        because=because,
+    )
+
+
+def _with_slope(estimate: Estimate, slope: Slope, replicas: int) -> Estimate:
+    """In overload the replicas are full, and the queue's growth tells the rest (E2)."""
+    low, load, high = (
+        replicas * max(0.0, 1.0 + value) for value in (slope.low, slope.value, slope.high)
+    )
+    because = f"users queue and TTFT grows by {slope.value:.2f} s a second: {load:.2f} of load"
+    return replace(
+        estimate,
+        rho=load / replicas,
+        rho_low=low / replicas,
+        rho_high=high / replicas,
+        load=load,
+        load_low=low,
+        load_high=high,
+        ttft_slope=slope.value,
+        because=because,
+    )

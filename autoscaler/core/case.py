@@ -1,0 +1,119 @@
+"""The case before the rules: everything that one decision may look at, computed once.
+
+Rules get a Case and a count and return a Step; they read nothing else and remember nothing.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from autoscaler.core.counts import Hand
+from autoscaler.core.line import Line
+from autoscaler.core.model import Ask, Estimate, Observation, Step
+from autoscaler.core.overload import Slope
+from autoscaler.core.policy import Policy
+from autoscaler.core.words import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What one recommender wants."""
+
+    rule: str
+    count: int
+    need: float | None
+    """Unrounded count; None where the recommender knows only whole ones."""
+    reason: Reason
+    because: str
+    urgent: bool = False
+    """True for overload and undo: neither tolerance nor cooldown nor up-step limit applies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the gates let pass."""
+
+    closed: Reason | None = None
+    """Why nothing at all may be asked for (lifecycle); None = open."""
+    blind: Reason | None = None
+    """Why the load cannot be seen; None = it can."""
+    stale: bool = False
+    """True if the count itself was not read freshly: not even bounds hold."""
+    starting: bool = False
+    """True in the first settling window after a start or reload."""
+    settling_until: float | None = None
+    """Nothing goes down until then; None = settled."""
+    fallback: bool = False
+    """True if blind for as long as the policy's fallback waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One decision's facts."""
+
+    observation: Observation
+    policy: Policy
+    gate: Gate
+    current: int
+    base: int
+    """What is coming: the open ask's count, else current. Rules move from here."""
+    ask: Ask | None
+    """The open ask; None if none is under way."""
+    estimate: Estimate
+    line: Line | None
+    """None while no inter-token latency was seen."""
+    sigma: float
+    """Standard deviation of the logarithm of the line's exponent."""
+    slope: Slope | None
+    headroom: float
+    """Share of the objectives' load that is planned for."""
+    hold_seconds: float
+    held_highest: int
+    """Largest count wanted within the hold; nothing goes below it."""
+    held_until: float | None
+    """When the hold would let a lower count pass; None = now."""
+    hand: Hand | None
+    fell_from: int | None
+    last_up_at: float | None
+    """When we last asked for more; None = never."""
+    up_from: int
+    """Count at the start of the step period for increases; `base` if none was asked in it."""
+    down_from: int
+    """The same for decreases."""
+    samples: int
+    """Successful probes in the stable window."""
+    failures: int
+    """Failed probes in the stable window."""
+    proposals: tuple[Proposal, ...] = ()
+    undo_to: int | None = None
+    """Count that a failed step down came from; None = no step failed."""
+
+    @property
+    def at(self) -> float:
+        """The instant of the decision."""
+        return self.observation.at
+
+    @property
+    def plan_per_replica(self) -> float | None:
+        """Load planned for one replica: its capacity within the objectives x head-room."""
+        capacity = self.estimate.capacity_per_replica
+        return None if capacity is None else capacity * self.headroom
+
+    @property
+    def is_trusted(self) -> bool:
+        """True if alpha may carry a step down."""
+        return self.estimate.alpha_trusted
+
+
+Rule: TypeAlias = Callable[[Case, int], Step]
+
+
+def passed(rule: str, count: int, because: str, reason: Reason | None = None) -> Step:
+    """A step that leaves the count as it was."""
+    return Step(rule=rule, before=count, after=count, because=because, reason=reason)
+
+
+def whole(need: float) -> int:
+    """Smallest whole count, at least 1, that carries `need`; dust of floats is no replica."""
+    return max(1, math.ceil(need - 1e-9))

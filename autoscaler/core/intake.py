@@ -1,0 +1,112 @@
+"""Taking one observation in: from what was remembered to what is known now, before any rule.
+
+Only counted probes enter: not those that are our own fault, not the first after a start. A changed
+model or GPU makes everything learned about latencies void.
+"""
+
+from dataclasses import replace
+from statistics import fmean
+
+from autoscaler.core import alpha as alphas
+from autoscaler.core import counts as count_memory
+from autoscaler.core import overload as queues
+from autoscaler.core import trial as trials
+from autoscaler.core.model import Observation, ProbeResult
+from autoscaler.core.policy import Policy
+from autoscaler.core.quantile import LowQuantile, added
+from autoscaler.core.state import State
+from autoscaler.core.window import Sample, extended, sample_of, within
+
+IDLE_TTFT_SHARE = 0.1
+"""A low quantile of TTFT: what a prompt takes when nobody is before it."""
+COMPARABLE = frozenset({"short", "calibrate"})
+"""Profiles whose prompt length is the same, so that their TTFT compares."""
+SILENT = frozenset({"liveness", "warm"})
+"""Profiles that tell nothing of the load."""
+
+
+def idle_ttft(state: State) -> float | None:
+    """Idle time to first token, seconds; None while none was seen."""
+    return state.idle_ttft.value(IDLE_TTFT_SHARE)
+
+
+def taken_in(state: State, observation: Observation, policy: Policy) -> State:
+    """Return the state with the observation's probes, ask and count in it."""
+    deployment, now = observation.deployment, observation.at
+    identity = f"{deployment.model_id} {deployment.gpu_config_id} {deployment.gpu_count}"
+    if identity != state.identity:
+        state = _forgotten(state, identity)
+    fresh = tuple(
+        _sample(probe, deployment.replicas)
+        for probe in observation.probes
+        if probe.counts and not probe.warmup and probe.profile not in SILENT
+    )
+    state = replace(
+        state,
+        samples=extended(state.samples, fresh, now=now),
+        counts=count_memory.followed(state.counts, observation, policy),
+        idle_ttft=_with_ttfts(state.idle_ttft, fresh),
+    )
+    state = _with_calibration(state, observation)
+    state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
+    return _with_trial(_with_queue(state, fresh, now), now)
+
+
+def _forgotten(state: State, identity: str) -> State:
+    fresh = State()
+    return replace(
+        state,
+        identity=identity,
+        samples=fresh.samples,
+        alpha=fresh.alpha,
+        idle_ttft=fresh.idle_ttft,
+        overload=fresh.overload,
+        trial=None,
+    )
+
+
+def _sample(probe: ProbeResult, replicas: int) -> Sample:
+    sample = sample_of(probe, replicas=replicas, heard=None)
+    return sample if probe.profile in COMPARABLE else replace(sample, ttft=None)
+
+
+def _with_ttfts(low: LowQuantile, fresh: tuple[Sample, ...]) -> LowQuantile:
+    for sample in fresh:
+        if sample.ttft is not None:
+            low = added(
+                low,
+                sample.ttft,
+                at=sample.ended_at,
+                half_life=alphas.HALF_LIFE_SECONDS,
+                jump_ratio=0.5,  # one probe may be twice as lucky; an engine is that much faster
+            )
+    return low
+
+
+def _with_calibration(state: State, observation: Observation) -> State:
+    alpha = state.alpha
+    for probe in observation.probes:
+        if probe.profile == "calibrate" and probe.ok and probe.counts and probe.itl_seconds:
+            alpha = alphas.calibrated(alpha, probe.itl_seconds, at=probe.ended_at)
+    return replace(state, alpha=alpha)
+
+
+def _with_queue(state: State, fresh: tuple[Sample, ...], now: float) -> State:
+    threshold = queues.queue_threshold(idle_ttft(state))
+    overload = queues.followed(state.overload, fresh, threshold=threshold, now=now)
+    if overload.shown_since is None and fresh:
+        itls = [s.itl for s in within(state.samples, now=now, seconds=60.0) if s.itl is not None]
+        if len(itls) >= 6:
+            highest = max(overload.highest_itl or 0.0, fmean(itls))
+            overload = replace(overload, highest_itl=highest)
+    return replace(state, overload=overload)
+
+
+def _with_trial(state: State, now: float) -> State:
+    trial = trials.judged(state.trial, state.counts, state.samples, now=now)
+    alpha = state.alpha
+    if trial is not None and trial.failed and not (state.trial and state.trial.failed):
+        solved = trials.solved_alpha(trial)
+        if solved is not None:
+            alpha = replace(alpha, solved=solved)
+    return replace(state, trial=trial, alpha=alpha)

@@ -1,0 +1,177 @@
+"""Overload: what may be called one, how long it stays shown, and how fast the queue grows.
+
+Once users queue, inter-token latency stands still at its plateau and only the slope of TTFT tells
+the load (E2): probes wait in the same queue, so TTFT grows by lambda/mu - 1 seconds a second. A
+probe that timed out waiting is a lower bound, not a missing value. Failures alone begin nothing
+(SEMANTICS §3.4).
+"""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import median
+
+from autoscaler.core.window import Sample, within
+from autoscaler.core.words import FailureReason
+
+QUEUE_RATIO = 5.0
+"""TTFT above this multiple of the idle one is a queue (policy.md §5.1 E3) ..."""
+QUEUE_SECONDS = 1.0
+"""... and not below a second, where a long prompt of somebody else suffices."""
+SHOWN_BY = 2
+"""Successful probes in a row that show a queue, before it is called overload: one may be luck."""
+LONGEST_SECONDS = 1800.0
+"""Without a successful probe overload is believed this long, no longer."""
+SLOPE_SECONDS = 300.0
+"""Window of the slope: within 10 % over 300 s (policy.md §5.2)."""
+SLOPE_SAMPLES = 30
+"""Pairs grow with the square; the newest samples suffice."""
+WAITING = frozenset({FailureReason.TIMEOUT_HEADERS, FailureReason.TIMEOUT_TTFT})
+"""Failures that support an overload which successful probes have shown."""
+REFUSED = frozenset({FailureReason.HTTP_429, FailureReason.HTTP_503})
+"""Failures that neither begin nor end one."""
+KEPT_PLATEAUS = 5
+_ONE_SIDED = 1.64  # 95 % of a normal distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overload:
+    """The memory of queues."""
+
+    streak: int = 0
+    """Successful probes in a row that showed a queue."""
+    shown_since: float | None = None
+    """When the first of them was sent; None = no overload is shown."""
+    supported_at: float = 0.0
+    """When a successful probe last showed it."""
+    good_before: float | None = None
+    """When the last probe without a queue was sent: the queue began after that."""
+    itls: tuple[float, ...] = ()
+    """ITLs of this spell's successful probes: its plateau."""
+    plateaus: tuple[float, ...] = ()
+    """Median ITL of past spells, seconds, oldest first: the batch is full there (E3)."""
+    highest_itl: float | None = None
+    """Highest mean ITL of a window without any queue: the batch was not full there."""
+    ended_at: float | None = None
+    """When the last spell ended; None if none ended yet."""
+
+    @property
+    def is_shown(self) -> bool:
+        """True while an overload counts as shown."""
+        return self.shown_since is not None and self.streak >= SHOWN_BY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """Growth of TTFT, seconds per second, with the lower and upper end of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def queue_threshold(idle_ttft: float | None) -> float:
+    """Seconds of TTFT from which a probe shows a queue."""
+    return max(QUEUE_SECONDS, QUEUE_RATIO * (idle_ttft or 0.0))
+
+
+def followed(
+    overload: Overload, fresh: tuple[Sample, ...], *, threshold: float, now: float
+) -> Overload:
+    """Take in fresh samples in the order in which they ended."""
+    for sample in sorted(fresh, key=lambda s: s.ended_at):
+        overload = _with(overload, sample, threshold)
+    waited_out = overload.shown_since is not None and (
+        now - overload.supported_at >= LONGEST_SECONDS
+    )
+    return _ended(overload, now) if waited_out else overload
+
+
+def _with(overload: Overload, sample: Sample, threshold: float) -> Overload:
+    if sample.ok:
+        if sample.ttft is None:
+            return overload
+        if sample.ttft < threshold:
+            return replace(_ended(overload, sample.ended_at), good_before=sample.at)
+        itls = overload.itls if sample.itl is None else (*overload.itls, sample.itl)[-40:]
+        return replace(
+            overload,
+            streak=overload.streak + 1,
+            shown_since=overload.shown_since or sample.at,
+            supported_at=sample.ended_at,
+            itls=itls,
+        )
+    if sample.failure in WAITING:
+        began = overload.shown_since is not None
+        return replace(overload, streak=overload.streak + 1) if began else overload
+    return overload if sample.failure in REFUSED else _ended(overload, sample.ended_at)
+
+
+def _ended(overload: Overload, at: float) -> Overload:
+    if overload.shown_since is None:
+        return overload
+    plateaus = overload.plateaus
+    if overload.is_shown and len(overload.itls) >= 3:
+        plateaus = (*plateaus, median(overload.itls))[-KEPT_PLATEAUS:]
+    ended_at = at if overload.is_shown else overload.ended_at
+    return replace(
+        overload, streak=0, shown_since=None, itls=(), plateaus=plateaus, ended_at=ended_at
+    )
+
+
+def plateau(overload: Overload) -> float | None:
+    """ITL at which the batch is full, seconds; None if no queue was ever watched."""
+    spells = overload.plateaus
+    if overload.is_shown and len(overload.itls) >= 3:
+        spells = (*spells, median(overload.itls))
+    return median(spells) if spells else None
+
+
+def slope_of(samples: tuple[Sample, ...], overload: Overload, *, now: float) -> Slope | None:
+    """Theil-Sen slope of TTFT over the time of sending, with censored probes; None below three.
+
+    The slope b is the one at which Kendall's S between time and TTFT - b x time vanishes. A pair
+    whose later member timed out counts only where its lower bound already decides.
+    """
+    if overload.shown_since is None:
+        return None
+    since = max(now - SLOPE_SECONDS, overload.good_before or 0.0)
+    points = [
+        (s.at, s.ttft if s.ttft is not None else s.ended_at - s.at, s.ttft is None)
+        for s in within(samples, now=now, seconds=SLOPE_SECONDS)
+        if s.at >= since and (s.ttft is not None or s.failure in WAITING)
+    ][-SLOPE_SAMPLES:]
+    if len(points) < 3:
+        return None
+    count = len(points)
+    spread = _ONE_SIDED * math.sqrt(count * (count - 1) * (2 * count + 5) / 18.0)
+    return Slope(
+        value=_crossing(points, 0.0),
+        low=_crossing(points, spread),
+        high=_crossing(points, -spread),
+    )
+
+
+_Point = tuple[float, float, bool]
+
+
+def _crossing(points: list[_Point], wanted: float) -> float:
+    low, high = -1.0, 20.0  # a queue drains at most in real time; x 21 of capacity is beyond use
+    for _ in range(14):  # halvings of 21: to 0.0013
+        middle = (low + high) / 2.0
+        if _kendall(points, middle) > wanted:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+def _kendall(points: list[_Point], slope: float) -> int:
+    total = 0
+    for index, (at, value, censored) in enumerate(points):
+        for later_at, later_value, later_censored in points[index + 1 :]:
+            rise = later_value - value - slope * (later_at - at)
+            if censored and later_censored:
+                continue
+            if (rise > 0.0 and not censored) or (rise < 0.0 and not later_censored):
+                total += 1 if rise > 0.0 else -1
+    return total

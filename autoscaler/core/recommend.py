@@ -1,0 +1,141 @@
+"""The recommenders: each looks at one kind of evidence and proposes a count; the largest wins.
+
+Up on the mean, down only if the upper end of the interval still fits (policy.md §6.1): an error
+upwards costs a replica for a while, one downwards costs the users.
+"""
+
+from autoscaler.core.case import Case, Proposal, whole
+from autoscaler.core.cron import active_since
+from autoscaler.core.model import Signal, Step
+from autoscaler.core.words import Reason
+
+
+def proposals(case: Case) -> tuple[Proposal, ...]:
+    """Return what every recommender that has something to say wants, in the order of the record."""
+    found = [slo_model(case), overload(case), schedule(case), undo(case)]
+    found += [signal(case, one) for one in case.observation.signals]
+    return tuple(one for one in found if one is not None)
+
+
+def slo_model(case: Case) -> Proposal | None:
+    """The objectives, inverted to a load per replica."""
+    estimate, plan = case.estimate, case.plan_per_replica
+    load, high = estimate.load, estimate.load_high
+    if load is None or high is None or plan is None:
+        return None
+    need, need_high = load / plan, high / plan
+    if need > case.base:
+        reason = Reason.SCALE_UP_SLO if case.is_trusted else Reason.SCALE_UP_UNTRUSTED_ALPHA
+        because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
+        return Proposal(
+            rule="slo_model", count=whole(need), need=need, reason=reason, because=because
+        )
+    because = f"load {load:.2f}, at most {high:.2f}, needs {need:.2f} to {need_high:.2f} replicas"
+    return Proposal(
+        rule="slo_model",
+        count=min(case.base, whole(need_high)),
+        need=None,
+        reason=Reason.SCALE_DOWN,
+        because=because,
+    )
+
+
+def overload(case: Case) -> Proposal | None:
+    """A queue that grows: the slope of TTFT says by how much (E2)."""
+    plan = case.plan_per_replica
+    if not case.estimate.overloaded or plan is None:
+        return None
+    if case.slope is None:
+        count = case.current + 1
+        because = "users queue; the slope is not known yet"
+    elif case.slope.high < 0.0:
+        return None
+    else:
+        load = case.current * (1.0 + max(0.0, case.slope.value))
+        count = max(case.current + 1, whole(load / plan))
+        because = (
+            f"TTFT grows by {case.slope.value:.2f} s a second: {1.0 + case.slope.value:.2f} times"
+            f" what {case.current} can carry"
+        )
+    return Proposal(
+        rule="overload",
+        count=count,
+        need=None,
+        reason=Reason.SCALE_UP_OVERLOAD,
+        because=because,
+        urgent=True,
+    )
+
+
+def schedule(case: Case) -> Proposal | None:
+    """The highest floor among the schedules that hold now."""
+    floors = [
+        one.min_replicas
+        for one in case.policy.schedules
+        if one.min_replicas is not None and active_since(one, case.at) is not None
+    ]
+    if not floors:
+        return None
+    floor = max(floors)
+    return Proposal(
+        rule="schedule",
+        count=floor,
+        need=None,
+        reason=Reason.SCALE_UP_SCHEDULE,
+        because=f"a schedule holds at least {floor}",
+    )
+
+
+def undo(case: Case) -> Proposal | None:
+    """A step down whose prediction failed: back to where it came from, at once."""
+    if case.undo_to is None:
+        return None
+    return Proposal(
+        rule="undo",
+        count=case.undo_to,
+        need=None,
+        reason=Reason.UNDO_FAILED_STEP,
+        because=f"the step down from {case.undo_to} failed its prediction",
+        urgent=True,
+    )
+
+
+def is_live(one: Signal, case: Case) -> bool:
+    """True if a signal is fresh and has a value."""
+    return one.value is not None and case.at - one.at <= case.policy.evidence_age_seconds
+
+
+def signal(case: Case, one: Signal) -> Proposal | None:
+    """A reading with a target of its own: proportional, as HPA does."""
+    if one.value is None or not one.target or not is_live(one, case):
+        return None
+    need = case.current * one.value / one.target
+    because = f"{one.name} is {one.value:.3g}, wanted {one.target:.3g}"
+    return Proposal(
+        rule=f"signal:{one.name}",
+        count=whole(need),
+        need=need,
+        reason=Reason.SCALE_UP_SIGNAL,
+        because=because,
+    )
+
+
+def combined(case: Case, count: int) -> list[Step]:
+    """Write every proposal down; the largest wins."""
+    steps = []
+    has_load = any(one.rule == "slo_model" for one in case.proposals)
+    wanted = None if has_load else count  # a floor alone is no evidence that less would do
+    for one in case.proposals:
+        after = one.count if wanted is None else max(wanted, one.count)
+        moved = wanted is None or after > wanted
+        steps.append(
+            Step(
+                rule=one.rule,
+                before=count,
+                after=after,
+                because=one.because,
+                reason=one.reason if moved and after != case.base else None,
+            )
+        )
+        wanted = count = after
+    return steps
