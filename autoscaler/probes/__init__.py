@@ -6,6 +6,7 @@ says `None` where a value cannot be known.
 
 from autoscaler.probes.config import (
     CALIBRATE,
+    EVERYTHING,
     LIVENESS,
     LONG,
     PLATFORM_HOSTS,
@@ -13,6 +14,7 @@ from autoscaler.probes.config import (
     WARM,
     Deadlines,
     InferenceKey,
+    Match,
     ProbeConfig,
     Profile,
     ScheduleConfig,
@@ -20,6 +22,7 @@ from autoscaler.probes.config import (
 
 __all__ = [
     "CALIBRATE",
+    "EVERYTHING",
     "LIVENESS",
     "LONG",
     "PLATFORM_HOSTS",
@@ -27,6 +30,7 @@ __all__ = [
     "WARM",
     "Deadlines",
     "InferenceKey",
+    "Match",
     "ProbeConfig",
     "Profile",
     "ScheduleConfig",

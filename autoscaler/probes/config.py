@@ -5,11 +5,33 @@ Defaults stand in SEMANTICS 2; where a number is a choice of ours, its reason st
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from autoscaler.core.model import Json
+from autoscaler.core.model import Deployment, Json
 
 PLATFORM_HOSTS = ("*.inference.ai.neevcloud.com",)
 """The platform's inference domain: endpoints below it may be probed without being listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which deployments something is for: globs that must all fit."""
+
+    name: str = "*"
+    model: str = "*"
+    region: str = "*"
+
+    def fits(self, deployment: Deployment) -> bool:
+        """True if the deployment's name, model and region fit."""
+        return (
+            fnmatchcase(deployment.name, self.name)
+            and fnmatchcase(deployment.model_id, self.model)
+            and fnmatchcase(deployment.region, self.region)
+        )
+
+
+EVERYTHING = Match()
+"""Fits every deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +69,8 @@ class Profile:
     """Whether a connection is kept: it saves handshakes and pins one replica behind a balancer."""
     interval_seconds: float | None = None
     """Cadence of its own; None = the adaptive one of the short profile."""
+    match: Match = EVERYTHING
+    """Which deployments are probed this way."""
 
 
 SHORT = Profile(name="short", prompt_tokens=40)
@@ -86,8 +110,8 @@ class InferenceKey:
 
     secret: Callable[[], str]
     """Asked for on every use, so that a rotated file needs no restart; may raise OSError."""
-    match: str = "*"
-    """Glob over the deployment's name; the first key that matches is used."""
+    match: Match = EVERYTHING
+    """Which deployments it is for; the first key that fits is used."""
     allowed_hosts: tuple[str, ...] = PLATFORM_HOSTS
     """`host`, `host:port` or `*.domain` (whole labels). Sent nowhere else."""
 
@@ -118,4 +142,10 @@ class ProbeConfig:
     """Bytes of one event after which it is refused."""
     max_concurrent: int = 1024
     """Probes in flight over all deployments: half the usual limit of open files."""
+    lag_tolerance_seconds: float = 0.002
+    """By how much a TTFT may be late through our own loop before the probe is untrusted…"""
+    lag_tolerance_ratio: float = 0.02
+    """…or by which share of the value, whichever is larger."""
+    warmup_seconds: float = 60.0
+    """Time after ready, or after a replica joined, in which probes are marked as warm-up."""
     user_agent: str = "neevscale"

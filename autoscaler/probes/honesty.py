@@ -4,9 +4,9 @@ A monitor that charges its own faults to the server is worse than none. Each che
 word of `UntrustedReason`; such a probe touches neither SLO nor policy.
 
 Loop lag, in theory: a timer that is due every `QUICK_SECONDS` runs late by as long as the loop was
-busy, to within that period. So a reading taken now is late by at most
-max(lateness of the newest tick, now - its next due time) + `QUICK_SECONDS`. The quick ticks run only
-while a probe is in flight (0.5 % of a core); otherwise a slow one feeds the metric.
+busy, to within that period. So a reading taken now is late by at most max(lateness of the newest
+tick, now - its next due time) + `QUICK_SECONDS`. The quick ticks run only while a probe is in
+flight (0.5 % of a core); otherwise a slow one feeds the metric.
 """
 
 import asyncio

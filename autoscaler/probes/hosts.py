@@ -70,7 +70,7 @@ class HostGuard:
         url = parse_endpoint(deployment.endpoint_url)
         because = self._because(deployment.id, url)
         if because or url is None:
-            self._refuse(deployment, url, because=because, at=at)
+            self.refuse(deployment, url, because=because, at=at)
             return None
         self._refused.pop(deployment.id, None)
         self._pins[deployment.id] = url
@@ -100,6 +100,17 @@ class HostGuard:
         self._pins = {i: url for i, url in self._pins.items() if i in deployment_ids}
         self._refused = {i: r for i, r in self._refused.items() if i in deployment_ids}
 
+    def refuse(self, deployment: Deployment, url: URL | None, *, because: str, at: float) -> None:
+        """Keep a refusal, to be told to somebody."""
+        host = f"{url.raw_host}:{url.port}" if url is not None else "(unreadable)"
+        self._refused[deployment.id] = HostRefused(
+            deployment_id=deployment.id,
+            deployment=deployment.name,
+            host=host,
+            because=f"The endpoint of {deployment.name} is not probed: {because}.",
+            at=at,
+        )
+
     def _because(self, deployment_id: str, url: URL | None) -> str:
         if url is None:
             return "it is no plain http(s) URL with a host and without a user name"
@@ -117,16 +128,6 @@ class HostGuard:
                 "re-create the deployment, or clear its pin in the state file"
             )
         return ""
-
-    def _refuse(self, deployment: Deployment, url: URL | None, *, because: str, at: float) -> None:
-        host = f"{url.raw_host}:{url.port}" if url is not None else "(unreadable)"
-        self._refused[deployment.id] = HostRefused(
-            deployment_id=deployment.id,
-            deployment=deployment.name,
-            host=host,
-            because=f"The endpoint of {deployment.name} is not probed: {because}.",
-            at=at,
-        )
 
 
 def _split_port(pattern: str) -> tuple[str, int | None]:

@@ -6,10 +6,10 @@ A key is asked for at each use and never kept; it is in no log, no error and no 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from yarl import URL
 
+from autoscaler.core.model import Deployment
 from autoscaler.probes.config import InferenceKey
 from autoscaler.probes.hosts import allows
 
@@ -33,6 +33,10 @@ class Credential:
     value: str
     """Empty = the request carries none."""
 
+    def headers(self) -> dict[str, str]:
+        """The header that carries it; none for an empty one."""
+        return {"Authorization": f"Bearer {self.value}"} if self.value else {}
+
     def __repr__(self) -> str:
         return "Credential(…)" if self.value else "Credential()"
 
@@ -43,22 +47,23 @@ class InferenceKeys:
     def __init__(self, keys: Sequence[InferenceKey]) -> None:
         self._keys = tuple(keys)
 
-    def credential(self, deployment: str, url: URL) -> Credential:
-        """The key for the deployment of this name at `url`. Raises NoKey."""
+    def credential(self, deployment: Deployment, url: URL) -> Credential:
+        """The key for `deployment` at `url`. Raises NoKey."""
         if not self._keys:
             return Credential("")
-        key = next((k for k in self._keys if fnmatchcase(deployment, k.match)), None)
+        name = deployment.name
+        key = next((key for key in self._keys if key.match.fits(deployment)), None)
         if key is None:
-            raise NoKey(f"no inference key matches {deployment}: add one under inference.keys")
+            raise NoKey(f"no inference key is for {name}: add one under inference.keys")
         if not allows(key.allowed_hosts, url):
             raise NoKey(
-                f"the inference key for {deployment} may not go to {url.raw_host}: "
+                f"the inference key for {name} may not go to {url.raw_host}: "
                 "add the host to that key's allowed_hosts if it is yours"
             )
         try:
             return Credential(key.secret().strip())
         except OSError as error:
-            raise NoKey(f"the inference key for {deployment} cannot be read: {error}") from error
+            raise NoKey(f"the inference key for {name} cannot be read: {error}") from error
 
 
 def redact(text: str, secret: str = "", *, limit: int = 256) -> str:
