@@ -15,7 +15,7 @@ import selectors
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -135,12 +135,14 @@ class LoopEvery:
         self._clock = clock
         self._missed = missed
         self._jobs: dict[str, tuple[float, Job]] = {}
+        self._delays: dict[str, float] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
 
-    def add(self, name: str, seconds: float, job: Job) -> None:
+    def add(self, name: str, seconds: float, job: Job, *, delay_seconds: float = 0.0) -> None:
         """Register a job; one of the same name is replaced from its next run on."""
         self._jobs[name] = (seconds, job)
+        self._delays[name] = delay_seconds
         if self._tasks and name not in self._tasks:
             self._begin(name)
 
@@ -160,7 +162,8 @@ class LoopEvery:
         self._tasks[name] = asyncio.create_task(self._run(name), name=f"job {name}")
 
     async def _run(self, name: str) -> None:
-        due = self._clock.monotonic()
+        due = self._clock.monotonic() + self._delays[name]
+        await self._pause(self._delays[name])
         while not self._stopping.is_set():
             seconds, job = self._jobs[name]
             await job()
@@ -171,7 +174,7 @@ class LoopEvery:
             await self._pause(due - self._clock.monotonic())
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not past `stop`."""
+        """Wait, but not past `stop`; a wait of nothing still lets others run."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._stopping.wait()
@@ -191,7 +194,7 @@ class SchedulerEvery:
             lambda event: missed(_job_name(event)), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
         )
 
-    def add(self, name: str, seconds: float, job: Job) -> None:
+    def add(self, name: str, seconds: float, job: Job, *, delay_seconds: float = 0.0) -> None:
         """Register a job; one of the same name is replaced."""
 
         async def run() -> None:
@@ -206,7 +209,7 @@ class SchedulerEvery:
             seconds=seconds,
             id=name,
             replace_existing=True,
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + timedelta(seconds=delay_seconds),
             misfire_grace_time=max(1, round(seconds)),
             coalesce=True,
             max_instances=1,
@@ -221,10 +224,12 @@ class SchedulerEvery:
         if not self._scheduler.running:
             return
         self._scheduler.pause()
-        while self._running:
-            await asyncio.wait(set(self._running))
-        self._scheduler.shutdown(wait=False)
-        await asyncio.sleep(0)  # APScheduler ends itself in the loop's next turn
+        try:
+            while self._running:
+                await asyncio.wait(set(self._running))
+        finally:
+            self._scheduler.shutdown(wait=False)  # cancels what a cancelled stop leaves behind
+            await asyncio.sleep(0)  # APScheduler ends itself in the loop's next turn
 
 
 def _job_name(event: JobEvent) -> str:

@@ -37,12 +37,21 @@ class Clock(Protocol):
 class Every(Protocol):
     """Runs a job again and again: APScheduler live, a plain loop on virtual time."""
 
-    def add(self, name: str, seconds: float, job: Callable[[], Awaitable[None]]) -> None:
-        """Register `job` to run every `seconds`; runs that would overlap are counted as missed."""
+    def add(
+        self,
+        name: str,
+        seconds: float,
+        job: Callable[[], Awaitable[None]],
+        *,
+        delay_seconds: float = 0.0,
+    ) -> None:
+        """Register `job` to run every `seconds`, first after `delay_seconds`; runs that would
+        overlap are counted as missed. A job of the same name is replaced.
+        """
         ...
 
     async def start(self) -> None:
-        """Begin; the first run of each job is at once."""
+        """Begin; the first run of each job is at once, or after its delay."""
         ...
 
     async def stop(self) -> None:

@@ -5,15 +5,15 @@ with the instant from which each was seen (document `prices`), so that a change 
 past as it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autoscaler.core import cost, uptime
 from autoscaler.core.codec import Undecodable, decode, encode
 from autoscaler.core.cost import Price, Terms
 from autoscaler.core.model import Deployment, Json
-from autoscaler.core.policy import Policy
-from autoscaler.daemon.config import Config
+from autoscaler.core.snapshot import CostView
+from autoscaler.daemon.config import Live
 from autoscaler.daemon.watched import Watched
 from autoscaler.ports import InventoryItem, Store
 
@@ -34,18 +34,14 @@ class SeenPrices:
 class PriceBook:
     """What a GPU-hour costs, by GPU configuration."""
 
-    def __init__(self, config: Config, seen: SeenPrices) -> None:
-        self._config = config
+    def __init__(self, live: Live, seen: SeenPrices) -> None:
+        self.live = live
         self._seen = seen
 
     @property
     def currency(self) -> str:
         """The daemon's one currency."""
-        return self._config.currency or self._seen.currency
-
-    def configure(self, config: Config) -> None:
-        """Go by another configuration."""
-        self._config = config
+        return self.live.config.currency or self._seen.currency
 
     def learn(self, items: Sequence[InventoryItem], *, at: float) -> Json:
         """Take the inventory's prices in; return the document to keep, None if nothing is new."""
@@ -70,12 +66,12 @@ class PriceBook:
 
     def terms(self, gpu_config_id: str) -> Terms:
         """Return on what terms deployments of one GPU configuration are billed."""
-        prices = self._config.prices.get(gpu_config_id)
+        prices = self.live.config.prices.get(gpu_config_id)
         if prices is None:
-            mixed = self._config.currency not in {None, self._seen.currency}
+            mixed = self.live.config.currency not in {None, self._seen.currency}
             prices = () if mixed else self._seen.prices.get(gpu_config_id, ())
         return Terms(
-            prices=prices, currency=self.currency, max_gap_seconds=self._config.max_gap_seconds
+            prices=prices, currency=self.currency, max_gap_seconds=self.live.config.max_gap_seconds
         )
 
     def per_replica_hour(self, deployment: Deployment, at: float) -> float | None:
@@ -93,7 +89,7 @@ def restore_prices(store: Store) -> SeenPrices:
         return SeenPrices()
 
 
-def look(watched: Watched, *, at: float, policy: Policy, book: PriceBook, config: Config) -> None:
+def look(watched: Watched, *, at: float, book: PriceBook) -> None:
     """Account for one look at the platform: `watched.deployment` was read `at`."""
     deployment = watched.deployment
     watched.uptime = uptime.observe(
@@ -101,37 +97,43 @@ def look(watched: Watched, *, at: float, policy: Policy, book: PriceBook, config
         deployment,
         at=at,
         scaling=watched.is_scaling,
-        max_gap_seconds=config.max_gap_seconds,
+        max_gap_seconds=book.live.config.max_gap_seconds,
     )
-    charge(
-        watched, at=at, policy=policy, book=book, config=config, changed_at=deployment.updated_at
-    )
+    charge(watched, at=at, book=book, changed_at=deployment.updated_at)
     watched.touch("uptime")
 
 
-def charge(  # noqa: PLR0913  # one instant and the four things that a bill depends on
-    watched: Watched,
-    *,
-    at: float,
-    policy: Policy,
-    book: PriceBook,
-    config: Config,
-    changed_at: float | None,
+def charge(
+    watched: Watched, *, at: float, book: PriceBook, changed_at: float | None = None
 ) -> None:
     """Charge up to `at`, from where on what is seen and asked now is billed."""
     rate = cost.rate_of(
         watched.deployment,
         watched.ask,
-        max_replicas=policy.max_replicas,
-        billable=config.billable,
+        max_replicas=book.live.policy_for(watched.deployment).max_replicas,
+        billable=book.live.config.billable,
     )
     terms = book.terms(watched.deployment.gpu_config_id)
     watched.ledger = cost.advance(watched.ledger, rate, at=at, terms=terms, changed_at=changed_at)
     watched.touch("ledger")
 
 
-def close(watched: Watched, *, at: float, book: PriceBook, config: Config) -> None:
+def view(watched: Watched, *, at: float, book: PriceBook) -> CostView | None:
+    """Return one deployment's cost; None while its price is unknown."""
+    terms = book.terms(watched.deployment.gpu_config_id)
+    return cost.view(watched.ledger, at=at, terms=terms)
+
+
+def fleet_view(fleet: Iterable[Watched], *, at: float, book: PriceBook) -> CostView | None:
+    """Return the sum over deployments, those that are gone among them; None = no price known."""
+    views = (view(watched, at=at, book=book) for watched in fleet)
+    return cost.fleet(known for known in views if known is not None)
+
+
+def close(watched: Watched, *, at: float, book: PriceBook) -> None:
     """End the accounts of a deployment found gone `at`."""
     terms = book.terms(watched.deployment.gpu_config_id)
     watched.ledger = cost.close(watched.ledger, at=at, terms=terms)
-    watched.uptime = uptime.close(watched.uptime, at=at, max_gap_seconds=config.max_gap_seconds)
+    watched.uptime = uptime.close(
+        watched.uptime, at=at, max_gap_seconds=book.live.config.max_gap_seconds
+    )

@@ -56,6 +56,8 @@ class Config:
     billable: tuple[Status, ...] = BILLABLE
     fleet_budget: float | None = None
     """Money a month for the whole fleet; None = none set."""
+    credential_renews: bool = False
+    """True if the control plane's token is renewed by login and refresh."""
     rules: AlertRules = field(default_factory=AlertRules)
     warnings: tuple[str, ...] = ()
     """Sentences of the composition root to show on top, e.g. that state is not kept."""
@@ -66,11 +68,26 @@ class Config:
         return POLLS_UNTIL_UNSEEN * self.discover_seconds
 
 
+@dataclass(slots=True)
+class Live:
+    """What is in force now: a reload swaps it whole, and all jobs see it at once."""
+
+    config: Config
+    since: float
+    """Instant of the start or the last reload: nothing goes down for a settling window after it."""
+
+    def policy_for(self, deployment: Deployment) -> Policy:
+        """Return the effective policy of one deployment."""
+        return self.config.policy_for(deployment)
+
+
 TestAlert = Callable[[str | None, str], Awaitable[list[dict[str, Json]]]]
 """Sends one test notification: (receiver or None for all, event) to what each answered."""
 
-Reload = Callable[[], Config]
-"""Reads the configuration anew and swaps the adapters' part; raises ValueError with the reasons."""
+Reload = Callable[[], tuple[Config, str]]
+"""Reads the configuration anew and swaps the adapters' part; returns it with what changed, as a
+sentence. Raises ValueError with the reasons: then nothing was swapped.
+"""
 
 
 async def no_heartbeat() -> None:

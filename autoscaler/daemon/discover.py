@@ -14,11 +14,11 @@ from autoscaler.core.words import Status
 from autoscaler.daemon import accounts
 from autoscaler.daemon.accounts import PriceBook
 from autoscaler.daemon.asks import followed
-from autoscaler.daemon.config import Config, Parts
+from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.watched import Sighting, Watched
-from autoscaler.ports import CloudUnknown, Listing
+from autoscaler.ports import CloudRefused, CloudUnknown, Listing
 
 log = structlog.get_logger()
 
@@ -31,13 +31,13 @@ class Discovery:
     """Reads the control plane into the fleet."""
 
     def __init__(
-        self, parts: Parts, fleet: Fleet, board: JobBoard, *, book: PriceBook, config: Config
+        self, parts: Parts, fleet: Fleet, board: JobBoard, *, book: PriceBook, live: Live
     ) -> None:
         self._parts = parts
         self._fleet = fleet
         self._board = board
         self._book = book
-        self.config = config
+        self._live = live
         self._changed = False
 
     async def discover_once(self) -> bool:
@@ -47,7 +47,7 @@ class Discovery:
         try:
             listing = await self._parts.cloud.list()
         except CloudUnknown as fault:
-            self._failed(str(fault))
+            self._failed(fault)
             return False
         self._succeeded(listing)
         for deployment in listing.deployments:
@@ -88,8 +88,7 @@ class Discovery:
         )
         watched.missing_lists = 0
         watched.touch("watch")
-        policy = self.config.policy_for(deployment)
-        accounts.look(watched, at=read_at, policy=policy, book=self._book, config=self.config)
+        accounts.look(watched, at=read_at, book=self._book)
         self._follow_ask(watched, read_at)
 
     def acted(self, order: Order, result: Acted, *, read_at: float) -> None:
@@ -101,6 +100,7 @@ class Discovery:
             self.see(result.seen, read_at=read_at)
         if watched.ask == order.ask:
             watched.ask = result.ask
+            accounts.charge(watched, at=self._parts.clock.now(), book=self._book)
         failures = 0 if result.result == "ok" else watched.sighting.scale_failures + 1
         if result.result != "withheld":
             watched.sighting = replace(watched.sighting, scale_failures=failures)
@@ -109,7 +109,7 @@ class Discovery:
     def leave(self, watched: Watched) -> None:
         """End a deployment that does not exist any more; its accounts become an archive."""
         at = self._parts.clock.now()
-        accounts.close(watched, at=at, book=self._book, config=self.config)
+        accounts.close(watched, at=at, book=self._book)
         watched.sighting = replace(watched.sighting, gone_at=at)
         self._fleet.watched.pop(watched.id, None)
         self._fleet.gone[watched.id] = watched
@@ -164,7 +164,7 @@ class Discovery:
         ask = watched.ask
         if ask is None or not ask.is_open:
             return
-        policy = self.config.policy_for(watched.deployment)
+        policy = self._live.policy_for(watched.deployment)
         closed = followed(ask, watched.deployment, read_at=read_at, policy=policy)
         if closed is ask:
             return
@@ -246,11 +246,12 @@ class Discovery:
                 log.warning("item_invalid", because=sentence)
         seen.invalid_items = listing.invalid
 
-    def _failed(self, because: str) -> None:
+    def _failed(self, fault: CloudUnknown) -> None:
         seen = self._fleet.control_plane
         seen.requests += 1
         seen.errors += 1
         seen.consecutive_failures += 1
         seen.complete_lists = 0
-        seen.last_error = because
-        log.warning("list_failed", because=because, failures=seen.consecutive_failures)
+        seen.last_error = str(fault)
+        seen.auth_failures += isinstance(fault.__cause__, CloudRefused)
+        log.warning("list_failed", because=seen.last_error, failures=seen.consecutive_failures)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from autoscaler.core.codec import Undecodable
-from autoscaler.core.cost import Ledger
 from autoscaler.core.model import Deployment, Json
 from autoscaler.core.snapshot import ControlPlaneView
 from autoscaler.daemon.watched import KINDS, Watched, restore
@@ -83,9 +82,9 @@ class Fleet:
                 return item.available_gpu_count
         return None
 
-    def ledgers(self) -> list[Ledger]:
-        """Return every account, those of gone deployments among them."""
-        return [w.ledger for w in (*self.watched.values(), *self.gone.values())]
+    def ever(self) -> list[Watched]:
+        """Return every deployment that has an account, those that are gone among them."""
+        return [*self, *self.gone.values()]
 
 
 def restore_fleet(store: Store) -> tuple[Fleet, tuple[str, ...]]:

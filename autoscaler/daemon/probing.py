@@ -5,13 +5,11 @@ probes' own rhythm is an open loop; this pump sleeps until the next one is due.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from autoscaler.core import slo
 from autoscaler.core.model import Deployment, Json, ProbeResult
-from autoscaler.core.policy import Policy
 from autoscaler.core.slo import Thresholds
-from autoscaler.daemon.config import Parts
+from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.watched import Watched
@@ -21,19 +19,18 @@ JOB = "probe"
 LONGEST_SLEEP_SECONDS = 1.0
 """The pump looks at the plan at least so often: the plan changes with every tick."""
 
-PolicyFor = Callable[[Deployment], Policy]
+SHORTEST_SLEEP_SECONDS = 0.001
+"""It never spins, whatever the plan says."""
 
 
 class Probing:
     """Runs the probes of all deployments."""
 
-    def __init__(
-        self, parts: Parts, fleet: Fleet, board: JobBoard, *, policy_for: PolicyFor
-    ) -> None:
+    def __init__(self, parts: Parts, fleet: Fleet, board: JobBoard, *, live: Live) -> None:
         self._parts = parts
         self._fleet = fleet
         self._board = board
-        self.policy_for = policy_for
+        self._live = live
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -68,16 +65,16 @@ class Probing:
         self._parts.plan.watch(
             target,
             watched.decision,
-            policy=self.policy_for(target),
+            policy=self._live.policy_for(target),
             monotonic=self._parts.clock.monotonic(),
         )
 
-    async def story(self, watched: Watched) -> dict[str, Json]:
-        """Probe once, now, and return the whole story of it."""
+    async def probe_now(self, watched: Watched) -> tuple[ProbeResult, dict[str, Json]]:
+        """Probe once, now, and return the result and the whole story of it."""
         target = self._target(watched) or watched.deployment
         result, story = await self._parts.prober.story(target)
         self.take(watched, result)
-        return story
+        return result, story
 
     def take(self, watched: Watched, result: ProbeResult) -> None:
         """Count one result and put it where the next tick finds it."""
@@ -93,7 +90,7 @@ class Probing:
         """Return the latencies in force for one deployment."""
         estimate = None if watched.decision is None else watched.decision.estimate
         return slo.thresholds(
-            self.policy_for(watched.deployment).slo,
+            self._live.policy_for(watched.deployment).slo,
             alpha_seconds=None if estimate is None else estimate.alpha_seconds,
             idle_ttft_seconds=None,
         )
@@ -108,7 +105,7 @@ class Probing:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _target(self, watched: Watched) -> Deployment | None:
-        return watched.probe_target(self.policy_for(watched.deployment))
+        return watched.probe_target(self._live.policy_for(watched.deployment))
 
     def _begin(self, watched: Watched, target: Deployment, due: Due) -> None:
         task = asyncio.create_task(
@@ -132,4 +129,5 @@ class Probing:
         next_at = self._parts.plan.next_at()
         if next_at is None:
             return LONGEST_SLEEP_SECONDS
-        return min(LONGEST_SLEEP_SECONDS, max(0.0, next_at - self._parts.clock.monotonic()))
+        wait = next_at - self._parts.clock.monotonic()
+        return min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait))

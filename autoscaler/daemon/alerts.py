@@ -1,0 +1,262 @@
+"""Fills the alert engine's facts from what the daemon has anyway, and keeps the engine's state.
+
+What `look` finds must be committed in one batch with everything else of the same instant: then no
+change is lost between an alert and its message, and nothing is told twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from autoscaler.core import slo
+from autoscaler.core.alerting.engine import AlertTransition, evaluate, open_alerts
+from autoscaler.core.alerting.facts import (
+    ControlPlaneFacts,
+    CredentialFacts,
+    DeploymentFacts,
+    FleetFacts,
+    SpendFacts,
+)
+from autoscaler.core.alerting.silences import add_silence, build_silence, expire_silence
+from autoscaler.core.alerting.state import (
+    MEMORY_KIND,
+    STATE_KEY,
+    AlertsState,
+    restore_state,
+    state_documents,
+)
+from autoscaler.core.codec import Undecodable
+from autoscaler.core.cost import Ledger
+from autoscaler.core.model import Json
+from autoscaler.core.notification import Notification
+from autoscaler.core.snapshot import Alert, AlertState, CostView, Severity, Silence
+from autoscaler.daemon import accounts
+from autoscaler.daemon.accounts import PriceBook
+from autoscaler.daemon.config import Live, Parts
+from autoscaler.daemon.fleet import Fleet
+from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.watched import Watched
+from autoscaler.ports import Store
+
+log = structlog.get_logger()
+
+COMPLETE_LISTS = 2
+"""Complete lists in a row that name everything that exists (SEMANTICS 4)."""
+SPEND_DAYS = 7
+"""Days whose mean spend the last day is compared with."""
+
+
+@dataclass(slots=True)
+class Reloads:
+    """What became of the last reload."""
+
+    failed_at: float | None = None
+    error: str = ""
+
+
+class AlertDesk:
+    """The alert engine's memory between looks."""
+
+    def __init__(  # noqa: PLR0913  # everything that alerts are about
+        self,
+        parts: Parts,
+        fleet: Fleet,
+        board: JobBoard,
+        *,
+        book: PriceBook,
+        probing: Probing,
+        live: Live,
+    ) -> None:
+        self._parts = parts
+        self._fleet = fleet
+        self._board = board
+        self._book = book
+        self._probing = probing
+        self._live = live
+        self._started_at = parts.clock.now()
+        self.reloads = Reloads()
+        self.state, self.warnings = _restore(parts.store)
+        self._committed = self.state
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """All that are pending or firing."""
+        return open_alerts(self.state.records.values())
+
+    def look(self, now: float) -> Sequence[Notification]:
+        """Evaluate every alert once; return the outbox rows, to commit with `documents`."""
+        outcome = evaluate(self.state, self._facts(now), self._live.config.rules)
+        self.state = outcome.state
+        for transition in outcome.transitions:
+            self._tell(transition)
+        self._forget_seen()
+        return outcome.notifications
+
+    def committed(self) -> None:
+        """Say that `documents` and the last look's rows are in the Store."""
+        self._committed = self.state
+
+    def rollback(self) -> None:
+        """Forget the last look: it could not be written, so nobody will be told of it."""
+        self.state = self._committed
+
+    def add_silence(
+        self, matchers: Sequence[str], *, seconds: float, by: str, reason: str, now: float
+    ) -> Silence:
+        """Add a silence from now on. Raises BadMatcher."""
+        silence = build_silence(matchers, at=now, seconds=seconds, by=by, reason=reason)
+        self.state = add_silence(self.state, silence)
+        return silence
+
+    def expire_silence(self, silence_id: str, now: float) -> bool:
+        """End a silence now; False if none of this id is in force."""
+        state = expire_silence(self.state, silence_id, at=now)
+        if state is None:
+            return False
+        self.state = state
+        return True
+
+    def documents(self) -> dict[tuple[str, str], Json]:
+        """Return the documents that differ from the Store's."""
+        return state_documents(self.state, self._committed)
+
+    def _tell(self, transition: AlertTransition) -> None:
+        self._parts.meter.alert_transition(
+            transition.name, transition.severity.value, transition.to.value
+        )
+        loud = transition.to is AlertState.FIRING and transition.severity is Severity.CRITICAL
+        (log.error if loud else log.info)(
+            "alert",
+            alert=transition.name,
+            to=transition.to.value,
+            severity=transition.severity.value,
+            deployment=transition.deployment or None,
+            because=transition.because,
+        )
+
+    def _forget_seen(self) -> None:
+        for watched in self._fleet:
+            watched.unseen_by_alerts.clear()
+        self._fleet.departed.clear()
+        seen = self._fleet.control_plane
+        seen.requests = seen.errors = 0
+
+    def _facts(self, now: float) -> FleetFacts:
+        config, fleet = self._live.config, self._fleet
+        refused = {r.deployment_id: r.because for r in self._parts.prober.refusals()}
+        present = [self._deployment(w, now, refused=refused.get(w.id, "")) for w in fleet]
+        gone = [self._deployment(w, now, refused="") for w in fleet.departed]
+        return FleetFacts(
+            at=now,
+            project=config.project,
+            control_plane=self._control_plane(now),
+            complete=fleet.control_plane.complete_lists >= COMPLETE_LISTS,
+            deployments=(*present, *gone),
+            poll_seconds=config.discover_seconds,
+            decide_seconds=config.decide_seconds,
+            receivers=self._parts.notifier.receivers(),
+            jobs=self._board.views(),
+            loop_lag_p99_seconds=self._parts.loop_lag(),
+            credentials=self._credentials(),
+            spend=self._fleet_spend(now),
+            price_refreshed_at=fleet.inventory_at if fleet.inventory else None,
+            reload_failed_at=self.reloads.failed_at,
+            reload_error=self.reloads.error,
+        )
+
+    def _deployment(self, watched: Watched, now: float, *, refused: str) -> DeploymentFacts:
+        policy = self._live.policy_for(watched.deployment)
+        limits = self._probing.limits(watched)
+        view = accounts.view(watched, at=now, book=self._book)
+        certificates = [p.cert_expires_at for p in watched.recent if p.cert_expires_at is not None]
+        return DeploymentFacts(
+            deployment=watched.deployment,
+            seen_at=watched.sighting.read_at,
+            status_since=watched.uptime.since,
+            confirmed_failed=watched.sighting.confirmed_failed,
+            gone=watched.sighting.gone_at is not None,
+            settling=watched.is_settling(now, policy),
+            probes=tuple(watched.unseen_by_alerts),
+            policy=policy,
+            orders=watched.orders,
+            ask=watched.ask,
+            decision=watched.decision,
+            notices=watched.notices,
+            scale_failures=watched.sighting.scale_failures,
+            slos=slo.views(watched.slo, policy.slo, limits, at=now),
+            cert_expires_at=certificates[-1] if certificates else None,
+            spend=self._spend([watched.ledger], view, now=now),
+            free_gpus=self._fleet.free_gpus(watched.deployment),
+            host_refused=refused,
+            buffered_hint=self._parts.prober.hint(watched.id),
+        )
+
+    def _control_plane(self, now: float) -> ControlPlaneFacts:
+        seen = self._fleet.control_plane
+        return ControlPlaneFacts(
+            view=seen.view(
+                now,
+                since=self._started_at,
+                poll_seconds=self._live.config.discover_seconds,
+                expires_at=self._parts.cloud.credential_expires_at(),
+            ),
+            requests=seen.requests,
+            errors=seen.errors,
+            auth_failures=seen.auth_failures,
+        )
+
+    def _credentials(self) -> tuple[CredentialFacts, ...]:
+        expires_at = self._parts.cloud.credential_expires_at()
+        if expires_at is None:
+            return ()
+        return (
+            CredentialFacts(
+                name="access_token",
+                expires_at=expires_at,
+                renews_itself=self._live.config.credential_renews,
+                refresh_failed=self._fleet.control_plane.auth_failures > 0,
+            ),
+        )
+
+    def _fleet_spend(self, now: float) -> SpendFacts:
+        ever = self._fleet.ever()
+        view = accounts.fleet_view(ever, at=now, book=self._book)
+        ledgers = [watched.ledger for watched in ever]
+        return self._spend(ledgers, view, now=now, budget=self._live.config.fleet_budget)
+
+    def _spend(
+        self,
+        ledgers: Sequence[Ledger],
+        view: CostView | None,
+        *,
+        now: float,
+        budget: float | None = None,
+    ) -> SpendFacts:
+        days = [_past_day(ledgers, now, back) for back in range(1, SPEND_DAYS + 2)]
+        whole = [day for day in days if day is not None]
+        full = len(whole) == SPEND_DAYS + 1
+        return SpendFacts(
+            cost=view,
+            monthly_budget=budget,
+            last_day=whole[0] if full else None,
+            daily_mean=sum(whole[1:]) / SPEND_DAYS if full else None,
+        )
+
+
+def _past_day(ledgers: Sequence[Ledger], now: float, back: int) -> float | None:
+    """Return the money of the whole UTC day that lies `back` days before now's; None = no entry."""
+    day = (datetime.fromtimestamp(now, UTC) - timedelta(days=back)).strftime("%Y-%m-%d")
+    entries = [ledger.days[day].cost for ledger in ledgers if day in ledger.days]
+    return float(sum(entries)) if entries else None
+
+
+def _restore(store: Store) -> tuple[AlertsState, tuple[str, ...]]:
+    """Read the engine's state back. Losing it is said loudly: alerts begin anew."""
+    try:
+        return restore_state(store.documents(STATE_KEY[0]), store.documents(MEMORY_KIND)), ()
+    except Undecodable as fault:
+        log.exception("alerts_unreadable")
+        return AlertsState(), (f"Stored alerts cannot be read ({fault}); they begin anew.",)

@@ -1,0 +1,243 @@
+"""One tick: drain what was seen, decide for each deployment, look at the alerts, write it all in
+one transaction, and only then act.
+
+`decide_once` is the only reader of the clock on the decision path. The intent of each scale call is
+in that one transaction, before the call leaves: whatever happens next, it counts as asked.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from autoscaler.actuator import Order
+from autoscaler.core import cost
+from autoscaler.core.codec import encode
+from autoscaler.core.model import Ask, Decision, Json, Observation, Orders
+from autoscaler.core.notification import Notification
+from autoscaler.core.policy import Policy
+from autoscaler.core.snapshot import HistoryPoint
+from autoscaler.core.step import step
+from autoscaler.daemon import accounts
+from autoscaler.daemon.accounts import PriceBook
+from autoscaler.daemon.alerts import AlertDesk
+from autoscaler.daemon.config import Live, Parts
+from autoscaler.daemon.fleet import Fleet
+from autoscaler.daemon.history import point_of
+from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.watched import Watched
+from autoscaler.ports import Batch
+
+log = structlog.get_logger()
+
+JOB = "decide"
+REPEAT_SECONDS = 300.0
+"""A decision that says the same as the last one is written again only after so long: the file
+would otherwise grow by 25 MB a day and deployment, and say nothing more.
+"""
+
+Act = Callable[[Order], None]
+
+
+@dataclass(slots=True)
+class Writing:
+    """What one tick writes."""
+
+    documents: dict[tuple[str, str], Json] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    observations: list[tuple[float, str, Json]] = field(default_factory=list)
+    history: list[tuple[str, HistoryPoint]] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+    def batch(self) -> Batch:
+        """Return it as one transaction."""
+        return Batch(
+            documents=self.documents,
+            decisions=self.decisions,
+            observations=self.observations,
+            history=self.history,
+            notifications=self.notifications,
+        )
+
+
+class Tick:
+    """Decides for the whole fleet, again and again."""
+
+    def __init__(  # noqa: PLR0913  # the tick is where all parts meet
+        self,
+        parts: Parts,
+        fleet: Fleet,
+        board: JobBoard,
+        *,
+        book: PriceBook,
+        probing: Probing,
+        desk: AlertDesk,
+        live: Live,
+        is_acting: Callable[[str], bool],
+    ) -> None:
+        self._parts = parts
+        self._fleet = fleet
+        self._board = board
+        self._book = book
+        self._probing = probing
+        self._desk = desk
+        self._is_acting = is_acting
+        self._written: dict[str, Decision] = {}
+        self._number = 0
+        self._live = live
+
+    def decide_once(self) -> list[Order]:
+        """Decide for all, write it, and return the scale calls to make now."""
+        now = self._parts.clock.now()
+        self._number += 1
+        writing = Writing()
+        for watched in self._fleet:
+            with self._board.guard(JOB, watched.name):
+                self._decide(watched, now, writing)
+        self._look(now, writing)
+        try:
+            self._commit(writing)
+        except Exception:
+            self._withdraw(writing.orders)
+            raise
+        return writing.orders
+
+    def look_once(self) -> None:
+        """Look at the alerts between two ticks, because something changed."""
+        writing = Writing()
+        self._look(self._parts.clock.now(), writing)
+        self._commit(writing)
+
+    def write(self, notifications: Sequence[Notification] = ()) -> None:
+        """Write what changed outside a tick, e.g. what became of a scale call."""
+        writing = Writing()
+        writing.notifications.extend(notifications)
+        self._commit(writing)
+
+    def _look(self, now: float, writing: Writing) -> None:
+        with self._board.guard("alerts"):
+            writing.notifications.extend(self._desk.look(now))
+
+    def _commit(self, writing: Writing) -> None:
+        """Write everything that changed since the last commit, in one transaction."""
+        outgoing = dict(self._fleet.outgoing)
+        dirty = [watched for watched in self._fleet if watched.dirty]
+        for watched in dirty:
+            writing.documents.update(watched.documents())
+        writing.documents.update(outgoing)
+        writing.documents.update(self._desk.documents())
+        try:
+            self._parts.store.commit(writing.batch())
+        except Exception:
+            self._desk.rollback()
+            raise
+        for watched in dirty:
+            watched.saved()
+        for key in outgoing:
+            self._fleet.outgoing.pop(key, None)
+        self._desk.committed()
+
+    def _decide(self, watched: Watched, now: float, writing: Writing) -> None:
+        policy = self._live.policy_for(watched.deployment)
+        self._end_orders(watched, now)
+        seen = self._observe(watched, now, policy)
+        outcome = step(watched.state, seen, policy)
+        decision = outcome.decision
+        watched.inbox.clear()
+        watched.state, watched.decision, watched.notices = outcome.state, decision, outcome.notices
+        watched.touch("state")
+        self._log(decision)
+        self._parts.meter.decision(decision)
+        if self._live.config.keep_observations_seconds > 0:
+            writing.observations.append((now, watched.id, encode(seen)))
+        if self._is_news(decision):
+            writing.decisions.append(decision)
+        self._intend(watched, decision, now, writing)
+        view = accounts.view(watched, at=now, book=self._book)
+        writing.history.append((watched.id, point_of(watched, decision, at=now, cost=view)))
+        self._probing.follow(watched)
+
+    def _observe(self, watched: Watched, now: float, policy: Policy) -> Observation:
+        deployment = watched.deployment
+        price = self._book.per_replica_hour(deployment, now)
+        spent = cost.month_cost(watched.ledger, cost.month_of(now))
+        budgeted = policy.monthly_budget is not None
+        return Observation(
+            at=now,
+            deployment=deployment,
+            read_at=watched.sighting.read_at,
+            probes=tuple(watched.inbox),
+            ask=watched.ask,
+            orders=watched.orders,
+            price_per_replica_hour=price,
+            month_spend=None if price is None else float(spent),
+            month_left_hours=float(cost.hours_left(now)) if budgeted else None,
+            started_at=self._live.since,
+        )
+
+    def _end_orders(self, watched: Watched, now: float) -> None:
+        """Drop what a person ordered for a time that is over."""
+        pause, override = watched.orders.pause, watched.orders.override
+        if pause is not None and pause.until is not None and pause.until <= now:
+            log.info("pause_over", deployment=watched.name, by=pause.by)
+            pause = None
+        if override is not None and override.until <= now:
+            log.info("override_over", deployment=watched.name, by=override.by)
+            override = None
+        orders = Orders(pause=pause, override=override)
+        if orders != watched.orders:
+            watched.orders = orders
+            watched.touch("orders")
+
+    def _intend(self, watched: Watched, decision: Decision, now: float, writing: Writing) -> None:
+        """Record the intent of a scale call; one that is still being made comes first."""
+        if decision.ask is None or self._is_acting(watched.id):
+            return
+        previous = watched.ask
+        ask = Ask(count=decision.ask, from_count=decision.current, asked_at=now)
+        watched.ask = ask
+        watched.touch("ask")
+        accounts.charge(watched, at=now, book=self._book)
+        writing.orders.append(
+            Order(deployment=watched.deployment, decision=decision, ask=ask, previous=previous)
+        )
+
+    def _withdraw(self, orders: list[Order]) -> None:
+        """Void intents that could not be written: without a record no call leaves."""
+        for order in orders:
+            watched = self._fleet.watched.get(order.deployment.id)
+            if watched is not None:
+                watched.ask = order.previous
+
+    def _is_news(self, decision: Decision) -> bool:
+        """True if a decision says something else than the last written one, or it is time."""
+        last = self._written.get(decision.deployment_id)
+        same = last is not None and _gist(last) == _gist(decision)
+        if last is not None and same and decision.at - last.at < REPEAT_SECONDS:
+            return False
+        self._written[decision.deployment_id] = decision
+        return True
+
+    def _log(self, decision: Decision) -> None:
+        log.info(
+            "decided",
+            deployment=decision.deployment,
+            current=decision.current,
+            target=decision.target,
+            verdict=decision.verdict.value,
+            reason=decision.reason.value,
+            because=decision.because,
+            tick=self._number,
+        )
+
+
+def _gist(decision: Decision) -> tuple[object, ...]:
+    return (
+        decision.verdict,
+        decision.reason,
+        decision.current,
+        decision.target,
+        decision.ask,
+    )

@@ -1,0 +1,152 @@
+"""Builds the frozen Snapshot: the one picture that page, metrics, API and CLI read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from autoscaler.core import slo, uptime
+from autoscaler.core.model import ProbeResult
+from autoscaler.core.snapshot import (
+    Alert,
+    ControlPlaneView,
+    DeploymentView,
+    ProbeView,
+    Silence,
+    Snapshot,
+)
+from autoscaler.core.words import Mode, Status
+from autoscaler.daemon import accounts, warnings
+from autoscaler.daemon.accounts import PriceBook
+from autoscaler.daemon.config import Live, Parts
+from autoscaler.daemon.fleet import Fleet
+from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.watched import Watched
+
+RECENT_SECONDS = 600.0
+"""Probes that quantiles and the success ratio are taken over: 20 at the slowest usual pace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a snapshot is taken of."""
+
+    parts: Parts
+    fleet: Fleet
+    board: JobBoard
+    book: PriceBook
+    probing: Probing
+    live: Live
+    started_at: float
+    warnings: tuple[str, ...] = ()
+    """Sentences of the start that stay true, e.g. about the state file."""
+
+
+def snapshot_of(
+    scene: Scene, *, now: float, alerts: tuple[Alert, ...], silences: tuple[Silence, ...]
+) -> Snapshot:
+    """Take the picture."""
+    config, fleet = scene.live.config, scene.fleet
+    seen = fleet.control_plane.view(
+        now,
+        since=scene.started_at,
+        poll_seconds=config.discover_seconds,
+        expires_at=scene.parts.cloud.credential_expires_at(),
+    )
+    views = tuple(_deployment_view(scene, w, now, control_plane=seen, alerts=alerts) for w in fleet)
+    return Snapshot(
+        at=now,
+        started_at=scene.started_at,
+        version=config.version,
+        mode=(Mode.ACTIVE if any(v.policy.may_scale for v in views) else Mode.ADVISORY).value,
+        control_plane=seen,
+        deployments=views,
+        alerts=alerts,
+        silences=silences,
+        jobs=scene.board.views(),
+        receivers=scene.parts.notifier.receivers(),
+        fleet_cost=accounts.fleet_view(fleet.ever(), at=now, book=scene.book),
+        loop_lag_p99_seconds=scene.parts.loop_lag(),
+        warnings=_warnings(scene, views, now),
+    )
+
+
+def probe_view(watched: Watched, *, now: float, interval: float | None, hint: str) -> ProbeView:
+    """Return what the recent probes of one deployment look like."""
+    window = [p for p in watched.recent if p.ended_at > now - RECENT_SECONDS and p.counts]
+    ttft = sorted(p.ttft_seconds for p in window if p.ttft_seconds is not None)
+    itl = sorted(p.itl_seconds for p in window if p.itl_seconds is not None)
+    return ProbeView(
+        last=_last(watched.recent),
+        last_success=_last(p for p in watched.recent if p.ok),
+        last_failure=_last(p for p in watched.recent if not p.ok),
+        ttft_p50=_quantile(ttft, 0.5),
+        ttft_p90=_quantile(ttft, 0.9),
+        itl_p50=_quantile(itl, 0.5),
+        itl_p90=_quantile(itl, 0.9),
+        success_ratio=sum(p.ok for p in window) / len(window) if window else None,
+        inflight_since=min(watched.inflight.values(), default=None),
+        interval_seconds=interval,
+        buffered_hint=hint,
+    )
+
+
+def _deployment_view(
+    scene: Scene,
+    watched: Watched,
+    now: float,
+    *,
+    control_plane: ControlPlaneView,
+    alerts: tuple[Alert, ...],
+) -> DeploymentView:
+    deployment, parts = watched.deployment, scene.parts
+    policy = scene.live.config.policy_for(deployment)
+    slos = slo.views(watched.slo, policy.slo, scene.probing.limits(watched), at=now)
+    events = next((v for v in slos if v.slo == slo.AVAILABILITY and v.events), None)
+    shadow = watched.state.shadow
+    return DeploymentView(
+        deployment=deployment,
+        status=Status.UNKNOWN if control_plane.is_stale else deployment.status,
+        seen_at=watched.sighting.read_at,
+        policy=policy,
+        orders=watched.orders,
+        ask=watched.ask,
+        decision=watched.decision,
+        shadow_replicas=None if shadow is None else shadow.replicas,
+        shadow_cost=_money(shadow.cost_more) if shadow is not None and shadow.priced else None,
+        probe=probe_view(
+            watched,
+            now=now,
+            interval=parts.plan.interval_seconds(watched.id),
+            hint=parts.prober.hint(watched.id),
+        ),
+        uptime=uptime.view(
+            watched.uptime,
+            uptime_seconds=deployment.uptime_seconds,
+            availability_ratio=None if events is None else 1.0 - events.bad / events.events,
+        ),
+        slos=slos,
+        cost=accounts.view(watched, at=now, book=scene.book),
+        alerts=tuple(a for a in alerts if a.deployment == watched.name),
+    )
+
+
+def _warnings(scene: Scene, views: Iterable[DeploymentView], now: float) -> tuple[str, ...]:
+    told = [*scene.warnings, *scene.live.config.warnings]
+    for view in views:
+        told += warnings.about_deployment(view.deployment, view.policy)
+    told += warnings.about_prices(scene.fleet, scene.book, now)
+    return tuple(told)
+
+
+def _last(results: Iterable[ProbeResult]) -> ProbeResult | None:
+    return max(results, key=lambda p: p.ended_at, default=None)
+
+
+def _quantile(ordered: Sequence[float], q: float) -> float | None:
+    """Return the nearest-rank quantile of sorted values; None if there are none."""
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else None
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(str(round(value, 4)))
