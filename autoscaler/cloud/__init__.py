@@ -11,6 +11,7 @@ from autoscaler.cloud.errors import (
     Unauthorized,
     Unavailable,
 )
+from autoscaler.cloud.reading import ReadLimits
 from autoscaler.cloud.wire import CatalogItem, DeployRequest, Range, ServingConfig
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NotFound",
     "NotSeen",
     "Range",
+    "ReadLimits",
     "Rejected",
     "ServingConfig",
     "Unauthorized",

@@ -20,8 +20,8 @@ from autoscaler.cloud.errors import (
     Rejected,
     Unauthorized,
 )
-from autoscaler.cloud.reading import Pages, authorized, read, read_pages
-from autoscaler.cloud.transport import Answer, Call, RequestMeter, Transport, unmetered
+from autoscaler.cloud.reading import Caller, Pages, ReadLimits
+from autoscaler.cloud.transport import BODY_LIMIT, Answer, Call, RequestMeter, Transport, unmetered
 from autoscaler.cloud.wire import (
     CatalogItem,
     CatalogWire,
@@ -55,8 +55,8 @@ class CloudConfig:
     password: Callable[[], str] | None = None
     token_lifetime_seconds: float = 3600.0
     deadline_seconds: float = 10.0
-    read_deadline_seconds: float = 30.0
-    page_size: int = 100
+    limits: ReadLimits = field(default_factory=ReadLimits)
+    body_limit_bytes: int = BODY_LIMIT
     ca_file: Path | None = None
     meter: RequestMeter = field(default=unmetered)
 
@@ -69,10 +69,12 @@ class CloudClient:
         self._transport = Transport(
             clock=clock,
             deadline_seconds=config.deadline_seconds,
+            body_limit_bytes=config.body_limit_bytes,
             ca_file=config.ca_file,
             meter=config.meter,
         )
         self._credential = _credential(config, self._transport, clock)
+        self._caller = Caller(self._transport, self._credential, config.limits)
         self._inventory_base: str | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,7 +105,7 @@ class CloudClient:
         """Read one deployment; None = 404, it is gone. Raises CloudUnknown otherwise."""
         call = self._call("get", f"read deployment {deployment_id}", "GET", deployment_id)
         try:
-            answer = await self._read(call)
+            answer = await self._caller.read(call)
         except NotFound:
             return None
         except CloudRefused as error:
@@ -117,26 +119,20 @@ class CloudClient:
         what = f"scale deployment {deployment_id} to {replicas}"
         body = _checked(ScaleRequest, {"replicas": replicas}, what)
         call = self._call("scale", what, "PUT", deployment_id, "/scale", body=body)
-        answer = await authorized(call, transport=self._transport, credential=self._credential)
-        try:
-            return _deployment(answer)
-        except Malformed:
-            return None
+        answer = await self._caller.once(call)
+        return _deployment_or_none(answer)
 
     async def deploy(self, request: DeployRequest) -> Deployment | None:
         """Make a deployment, once. None = accepted, body unreadable. For the command line only."""
         body = request.model_dump(exclude_none=True)
         call = self._call("deploy", f"deploy {request.name}", "POST", "", body=body)
-        answer = await authorized(call, transport=self._transport, credential=self._credential)
-        try:
-            return _deployment(answer)
-        except Malformed:
-            return None
+        answer = await self._caller.once(call)
+        return _deployment_or_none(answer)
 
     async def delete(self, deployment_id: str) -> None:
         """Delete a deployment, once. For the command line only."""
         call = self._call("delete", f"delete deployment {deployment_id}", "DELETE", deployment_id)
-        await authorized(call, transport=self._transport, credential=self._credential)
+        await self._caller.once(call)
 
     async def catalog(self) -> tuple[CatalogItem, ...]:
         """Models that can be deployed. Raises CloudUnknown."""
@@ -179,25 +175,11 @@ class CloudClient:
 
     async def _read_pages(self, call: Call) -> Pages:
         try:
-            return await read_pages(
-                call,
-                transport=self._transport,
-                credential=self._credential,
-                deadline_seconds=self._config.read_deadline_seconds,
-                page_size=self._config.page_size,
-            )
+            return await self._caller.read_pages(call)
         except NotFound as error:
             raise _Absent(str(error)) from error
         except CloudRefused as error:
             raise NotSeen(str(error)) from error
-
-    async def _read(self, call: Call) -> Answer:
-        return await read(
-            call,
-            transport=self._transport,
-            credential=self._credential,
-            deadline_seconds=self._config.read_deadline_seconds,
-        )
 
     def _call(
         self,
@@ -262,6 +244,13 @@ def _deployment(answer: Answer) -> Deployment:
         return DeploymentWire.model_validate(answer.json()).deployment()
     except ValidationError as error:
         raise Malformed(f"{answer.what}: the answer is wrong: {faults_in(error)}") from error
+
+
+def _deployment_or_none(answer: Answer) -> Deployment | None:
+    try:
+        return _deployment(answer)
+    except Malformed:
+        return None
 
 
 def _listing(items: list[Any], *, complete: bool) -> Listing:

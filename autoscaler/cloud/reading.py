@@ -1,7 +1,7 @@
-"""Readings: authenticated, repeated while the control plane is unwell, paged to an end.
+"""Calls with a credential: readings are repeated while the control plane is unwell, and paged.
 
 Only readings are repeated. Delays are drawn at random (full jitter), so that many clients do not
-come back at once, or are what the server asks for, at most `LONGEST_RETRY_AFTER`.
+come back at once, on top of what the server asks for, at most `LONGEST_RETRY_AFTER`.
 """
 
 import asyncio
@@ -16,71 +16,23 @@ from autoscaler.cloud.auth import Credential
 from autoscaler.cloud.errors import Malformed, Unauthorized, Unavailable
 from autoscaler.cloud.transport import Answer, Call, Transport
 
-FIRST_DELAY_SECONDS: Final = 0.5
 LONGEST_DELAY_SECONDS: Final = 8.0
 LONGEST_RETRY_AFTER: Final = 30.0
 """Seconds. A server that wants more is read again by the next poll."""
 MOST_ATTEMPTS: Final = 6
-MOST_PAGES: Final = 200
-"""20,000 deployments of a page size of 100; a server that never ends its list lies."""
 
 
-async def authorized(call: Call, *, transport: Transport, credential: Credential) -> Answer:
-    """Make one call; after a 401 renew the credential and make it once more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """How long and how much is read."""
 
-    A call that was answered by 401 was not carried out, so this holds for changes as well.
-    """
-    token = await credential.token()
-    try:
-        return await transport.send(call, token=token)
-    except Unauthorized as error:
-        if not await credential.renew(token):
-            raise Unauthorized(f"{error}. {credential.hint}") from error
-    return await transport.send(call, token=await credential.token())
-
-
-async def read(
-    call: Call, *, transport: Transport, credential: Credential, deadline_seconds: float
-) -> Answer:
-    """Make a reading, again and again while the control plane is unwell, within the deadline."""
-    last: Unavailable | None = None
-    try:
-        async with asyncio.timeout(deadline_seconds) as limit:
-            until = limit.when() or 0.0
-            patience = _Patience(until=until)
-            async for attempt in stamina.retry_context(
-                on=patience.delay, attempts=MOST_ATTEMPTS, timeout=None
-            ):
-                with attempt:
-                    try:
-                        return await authorized(call, transport=transport, credential=credential)
-                    except Unavailable as error:
-                        last = error
-                        raise
-    except TimeoutError as error:
-        text = f"{call.what}: no answer within {deadline_seconds:g} s"
-        raise Unavailable(str(last or text)) from error
-    raise AssertionError("a retry ends by returning or raising")
-
-
-@dataclass(slots=True)
-class _Patience:
-    """Says how long to wait before the next attempt, or that there is none."""
-
-    until: float
-    """Loop time at which patience ends."""
-    failures: int = 0
-
-    def delay(self, error: Exception) -> float | bool:
-        if not isinstance(error, Unavailable):
-            return False
-        self.failures += 1
-        longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** (self.failures - 1))
-        delay = random.uniform(0, longest)  # noqa: S311  # jitter, no secret
-        if error.retry_after_seconds is not None:
-            delay += min(error.retry_after_seconds, LONGEST_RETRY_AFTER)
-        left = self.until - asyncio.get_running_loop().time()
-        return delay if delay < left else False
+    deadline_seconds: float = 30.0
+    """Longest that one reading (one page) may take with its retries."""
+    first_delay_seconds: float = 0.5
+    """Longest delay before the second attempt; it doubles with each, up to 8 s."""
+    page_size: int = 100
+    most_pages: int = 200
+    """20,000 deployments; a list that has not ended by then is left, and called incomplete."""
 
 
 @dataclass(slots=True)
@@ -92,44 +44,96 @@ class Pages:
     pages: int = 0
 
 
-async def read_pages(
-    call: Call,
-    *,
-    transport: Transport,
-    credential: Credential,
-    deadline_seconds: float,
-    page_size: int,
-) -> Pages:
-    """Read page after page until the list ends, or the server stops making sense.
+class Caller:
+    """Makes calls in somebody's name."""
 
-    Items that moved to another page meanwhile come twice or not at all: the caller reconciles the
-    doubled; totals that do not agree with what came make the list incomplete.
-    """
-    pages = Pages()
-    seen: set[object] = set()
-    while pages.pages < MOST_PAGES:
-        number = pages.pages + 1
-        params = {**call.params, "page": str(number), "limit": str(page_size)}
-        answer = await read(
-            replace(call, params=params),
-            transport=transport,
-            credential=credential,
-            deadline_seconds=deadline_seconds,
-        )
-        items, pagination = page_of(answer)
-        totals = _Totals.of(pagination)
-        before = len(seen)
-        seen.update(_identities(items, first=len(pages.items)))
-        pages.pages = number
-        pages.items += items
-        brought_nothing = len(seen) == before
-        if brought_nothing or totals.are_reached(len(seen), number, len(items) < page_size):
-            pages.complete = totals.agree_with(len(seen), number)
-            return pages
-    return pages
+    def __init__(self, transport: Transport, credential: Credential, limits: ReadLimits) -> None:
+        self._transport = transport
+        self._credential = credential
+        self._limits = limits
+
+    async def once(self, call: Call) -> Answer:
+        """Make one call; after a 401 renew the credential and make it once more.
+
+        A call that was answered by 401 was not carried out, so this holds for changes as well.
+        """
+        token = await self._credential.token()
+        try:
+            return await self._transport.send(call, token=token)
+        except Unauthorized as error:
+            refused = error
+        if await self._credential.renew(token):
+            try:
+                return await self._transport.send(call, token=await self._credential.token())
+            except Unauthorized as error:
+                refused = error
+        raise Unauthorized(f"{refused}. {self._credential.hint}") from refused
+
+    async def read(self, call: Call) -> Answer:
+        """Make a reading, repeated within the deadline while the control plane is unwell."""
+        last = f"{call.what}: no answer within {self._limits.deadline_seconds:g} s"
+        try:
+            async with asyncio.timeout(self._limits.deadline_seconds) as limit:
+                patience = _Patience(limit.when() or 0.0, self._limits.first_delay_seconds)
+                async for attempt in stamina.retry_context(
+                    on=patience.delay, attempts=MOST_ATTEMPTS, timeout=None
+                ):
+                    with attempt:
+                        try:
+                            return await self.once(call)
+                        except Unavailable as error:
+                            last = str(error)
+                            raise
+        except TimeoutError as error:
+            raise Unavailable(last) from error
+        raise AssertionError("a retry ends by returning or raising")
+
+    async def read_pages(self, call: Call) -> Pages:
+        """Read page after page until the list ends, or the server stops making sense.
+
+        Items that moved to another page meanwhile come twice or not at all: the caller reconciles
+        the doubled; totals that do not agree with what came make the list incomplete.
+        """
+        limits, pages = self._limits, Pages()
+        seen: set[object] = set()
+        while pages.pages < limits.most_pages:
+            number = pages.pages + 1
+            params = {**call.params, "page": str(number), "limit": str(limits.page_size)}
+            items, pagination = _page_of(await self.read(replace(call, params=params)))
+            totals = _Totals.of(pagination)
+            before = len(seen)
+            seen.update(_identities(items, first=len(pages.items)))
+            pages.pages = number
+            pages.items += items
+            is_end = not totals.announce_more(len(seen), number, page=len(items), limits=limits)
+            if is_end or len(seen) == before:
+                pages.complete = totals.agree_with(len(seen), number)
+                return pages
+        return pages
 
 
-def page_of(answer: Answer) -> tuple[list[Any], dict[str, Any]]:
+@dataclass(slots=True)
+class _Patience:
+    """Says how long to wait before the next attempt, or that there is none."""
+
+    until: float
+    """Loop time at which patience ends."""
+    first_delay_seconds: float
+    failures: int = 0
+
+    def delay(self, error: Exception) -> float | bool:
+        if not isinstance(error, Unavailable):
+            return False
+        longest = min(LONGEST_DELAY_SECONDS, self.first_delay_seconds * 2**self.failures)
+        self.failures += 1
+        delay = random.uniform(0, longest)  # noqa: S311  # jitter, no secret
+        if error.retry_after_seconds is not None:
+            delay += min(error.retry_after_seconds, LONGEST_RETRY_AFTER)
+        left = self.until - asyncio.get_running_loop().time()
+        return delay if delay < left else False
+
+
+def _page_of(answer: Answer) -> tuple[list[Any], dict[str, Any]]:
     """Items and pagination of one page; `items` or `data`, or a bare list."""
     data = answer.json()
     if isinstance(data, list):
@@ -139,8 +143,6 @@ def page_of(answer: Answer) -> tuple[list[Any], dict[str, Any]]:
         for key in ("items", "data"):
             if isinstance(data.get(key), list):
                 return data[key], pagination if isinstance(pagination, dict) else {}
-        if "items" in data and data["items"] is None:
-            return [], pagination if isinstance(pagination, dict) else {}
     raise Malformed(f"{answer.what}: the answer holds no list")
 
 
@@ -154,15 +156,14 @@ class _Totals:
     @classmethod
     def of(cls, pagination: dict[str, Any]) -> "_Totals":
         values = (pagination.get("total_items"), pagination.get("total_pages"))
-        return cls(*(v if _is_count(v) else None for v in values))
+        return cls(*(value if _is_count(value) else None for value in values))
 
-    def are_reached(self, items: int, pages: int, is_short: bool) -> bool:  # noqa: FBT001  # a fact
-        """True if no further page is announced. Without totals a short page is the last."""
+    def announce_more(self, items: int, pages: int, *, page: int, limits: ReadLimits) -> bool:
+        """True if another page is to be expected. Without totals a short page is the last."""
         if self.items is None and self.pages is None:
-            return is_short
-        return (self.items is None or items >= self.items) and (
-            self.pages is None or pages >= self.pages
-        )
+            return page >= limits.page_size
+        more_items = self.items is not None and items < self.items
+        return more_items or (self.pages is not None and pages < self.pages)
 
     def agree_with(self, items: int, pages: int) -> bool:
         """True if what came is what was announced, or nothing was: then the list's end is proof."""

@@ -81,11 +81,13 @@ class Transport:
         *,
         clock: Clock,
         deadline_seconds: float = 10.0,
+        body_limit_bytes: int = BODY_LIMIT,
         ca_file: Path | None = None,
         meter: RequestMeter = unmetered,
     ) -> None:
         self._clock = clock
         self._deadline_seconds = deadline_seconds
+        self._body_limit_bytes = body_limit_bytes
         self._ca_file = ca_file
         self._meter = meter
         self._session: aiohttp.ClientSession | None = None
@@ -131,9 +133,10 @@ class Transport:
         body = bytearray()
         async for chunk in response.content.iter_chunked(CHUNK):
             body += chunk
-            if len(body) > BODY_LIMIT:
+            if len(body) > self._body_limit_bytes:
                 response.close()
-                raise Malformed(f"{call.what}: the answer is larger than {BODY_LIMIT} bytes")
+                limit = f"{self._body_limit_bytes} bytes"
+                raise Malformed(f"{call.what}: the answer is larger than {limit}")
         answer = Answer(
             what=call.what,
             status=response.status,
