@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from enum import StrEnum
+from operator import attrgetter
 
 from autoscaler.emulator.replica import Replica
 
@@ -14,6 +15,9 @@ class Router(StrEnum):
     ROUND_ROBIN = "round_robin"
     LEAST_LOADED = "least_loaded"
     """The one with the fewest requests, the oldest among equals."""
+
+
+_JOBS = attrgetter("jobs")
 
 
 class Balancer:
@@ -31,12 +35,8 @@ class Balancer:
     def pick(self, ready: Sequence[Replica]) -> Replica:
         """Return one of the ready replicas, of which there must be at least one."""
         if self.router is Router.LEAST_LOADED:
-            return min(ready, key=_jobs)
+            return min(ready, key=_JOBS)
         if self.router is Router.RANDOM:
             return ready[int(self._lots.random() * len(ready))]
         self._turn += 1
         return ready[self._turn % len(ready)]
-
-
-def _jobs(replica: Replica) -> int:
-    return replica.jobs

@@ -57,7 +57,9 @@ class Crew:
         self._list_ready()
 
     def remove(self, at: float, *, drain_until: float) -> None:
-        """Let one go: the youngest that starts, at once, or else the youngest ready one, drained."""
+        """Let one go: the youngest that starts, at once, or else the youngest ready one,
+        drained.
+        """
         staying = [member for member in self.members if member.phase is not Phase.DRAINING]
         starting = [member for member in staying if member.phase is Phase.STARTING]
         if starting:

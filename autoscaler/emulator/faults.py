@@ -1,8 +1,9 @@
 """Scripted faults of the emulated platform: pure data, and whether one strikes at an instant.
 
 This module decides *that* something goes wrong; the servers know how each kind looks on the wire.
-A fault has a window in seconds since the emulator began, a probability per call with a seed, and may
-be limited to one deployment and to some operations. Faults can be added and removed while it runs.
+A fault has a window in seconds since the emulator began, a probability per call with a seed, and
+may be limited to one deployment and to some operations. Faults can be added and removed while it
+runs.
 """
 
 import random
@@ -276,8 +277,8 @@ class FaultPlan:
     def strikes(
         self, at: float, operation: Operation, *, names: tuple[str, ...] = ()
     ) -> tuple[Fault, ...]:
-        """Draw the faults that strike one call now, oldest first. Each call draws new lots: ask once
-        per call.
+        """Draw the faults that strike one call now, oldest first. Each call draws new lots: ask
+        once per call.
         """
         return tuple(
             fault

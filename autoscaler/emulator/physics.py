@@ -1,9 +1,10 @@
 """How a replica departs from its profile: serving limits, and what real engines do besides.
 
-Real engines do more than the published line (two were measured): batches below six to eight sequences
-cost nothing extra, all step times drifted by 25 % within half an hour, single steps scatter, and the
-rise of the inter-token latency over load is bent. Each is one knob here, at rest by default, so that
-the plain profile is what you get when you ask for nothing. `steptime` has the formula.
+Real engines do more than the published line (two were measured): batches below six to eight
+sequences cost nothing extra, all step times drifted by 25 % within half an hour, single steps
+scatter, and the rise of the inter-token latency over load is bent. Each is one knob here, at rest
+by default, so that the plain profile is what you get when you ask for nothing. `steptime` has the
+formula.
 """
 
 from dataclasses import dataclass

@@ -2,9 +2,9 @@
 
 Each profile is one row of a table composed from measured kernels and whole-step tables:
 ai-dynamo/aiconfigurator (Apache-2.0) for the `aic_*` rows, casys-kaist/LLMServingSim (MIT) for
-`llmservingsim_*`, Mutinifni/splitwise-sim (MIT) for `splitwise`. `validation` and `note` say how far
-each may be trusted: inter-token latency agreed with real servers within about 4 to 8 % where it could
-be checked; overload, and a time to first token below about 0.1 s, are not validated.
+`llmservingsim_*`, Mutinifni/splitwise-sim (MIT) for `splitwise`. `validation` and `note` say how
+far each may be trusted: inter-token latency agreed with real servers within about 4 to 8 % where
+it could be checked; overload, and a time to first token below about 0.1 s, are not validated.
 
 With n = decoding sequences + prompt tokens computed in the step:
 

@@ -1,11 +1,10 @@
 """One replica with continuous batching, moved from event to event.
 
-**What it does.** As vLLM's scheduler: in each step all decoding sequences get one token, and what is
-left of the token budget goes to prompts, first come, first served, in chunks; a prompt is admitted
-while sequences and KV tokens are free; the step that computes the last chunk gives the first token.
-If decoding outgrows the KV capacity, the youngest sequence is preempted and later computed anew.
-Simplified: a prompt takes all its KV tokens when it is admitted; there are no blocks to round up to
-or to share; what the prefix cache holds is a number that comes with the request.
+**What it does.** Continuous batching: `plan` says what a step does, `steptime` how long it takes.
+The step that computes the last chunk of a prompt gives its first token; if decoding outgrows the
+KV capacity, the youngest sequence is preempted and later computed anew. Simplified: there are no
+blocks to round up to or to share; what the prefix cache holds is a number that comes with the
+request.
 
 **How it is fast.** Between events (arrival, end of prefill, last token of a sequence, preemption,
 change of drift) all steps are alike but for the context, so their times have a closed form
@@ -18,98 +17,95 @@ last bit as if nobody had watched.
 import math
 from collections import deque
 from itertools import chain
-from typing import NamedTuple
 
 from autoscaler.emulator.batch import Batch
-from autoscaler.emulator.steptime import MixedStep, StepTime
+from autoscaler.emulator.plan import Plan, Sight, share_out
+from autoscaler.emulator.steptime import StepTime
 from autoscaler.emulator.stream import Job
 from autoscaler.emulator.tallies import Completion
-
-
-class Plan(NamedTuple):
-    """The step that prompts are part of: until when, which jobs, how many tokens of each."""
-
-    end: float
-    jobs: list[Job]
-    chunks: list[int]
-
-
-class Sight(NamedTuple):
-    """What goes on between two boundaries, as seen at one instant."""
-
-    step_end: float | None
-    """End of the step under way; None when idle."""
-    passed: int
-    """Decode steps that have ended since the last settled boundary."""
-    admitted: list[Job]
-    """Jobs whose prompts the step under way computes."""
 
 
 class Replica:
     """Queue, batch and clock of one replica. Whoever owns it calls `run` and never goes back."""
 
     __slots__ = (
-        "_looked", "_partial", "_waiting", "aborted", "batch", "completions", "generated", "id",
-        "inbox", "orders", "preemptions", "prefilled", "step", "t", "timing",
+        "_completions", "_inbox", "_looked", "_orders", "_partial", "_quiet_until", "_waiting",
+        "aborted", "batch", "generated", "id", "jobs", "preemptions", "prefilled", "step", "t",
+        "timing",
     )  # fmt: skip
 
     def __init__(self, replica_id: int, timing: StepTime, completions: list[Completion]) -> None:
         self.id = replica_id
         self.timing = timing
-        self.completions = completions
-        """Where finished requests are put; shared with the other replicas, emptied by the fleet."""
         self.t = -math.inf
         """The boundary between steps up to which all is settled."""
         self.step = 0
         """Steps done."""
         self.batch = Batch()
-        self.inbox: deque[Job] = deque()
-        """Jobs in order of arrival, not before `t`; the owner appends."""
-        self.orders: deque[tuple[float, Job | StepTime]] = deque()
-        """Jobs to be given up and changes of physics, each at the first boundary not before."""
-        self._waiting: deque[Job] = deque()
-        self._partial: Job | None = None
-        """The job whose prompt is computed in part."""
-        self._looked = 0
-        """Boundaries after `t` whose tokens the streams already have."""
+        self.jobs = 0
+        """Jobs that it has: what a balancer that looks at load would see."""
         self.prefilled = 0
         """Prompt tokens of all prompts that are done."""
         self.generated = 0
         """Tokens of output, up to `t`."""
         self.preemptions = 0
         self.aborted = 0
+        self._completions = completions
+        self._inbox: deque[Job] = deque()
+        """Jobs in order of arrival, none of them before `t`."""
+        self._orders: deque[tuple[float, Job | StepTime]] = deque()
+        """Jobs to be given up and changes of physics, each at the first boundary not before."""
+        self._waiting: deque[Job] = deque()
+        self._partial: Job | None = None
+        """The job whose prompt is computed in part."""
+        self._quiet_until = -math.inf
+        """Nothing happens before this, unless something new comes."""
+        self._looked = 0
+        """Boundaries after `t` whose tokens the streams already have."""
 
-    @property
-    def jobs(self) -> int:
-        """Jobs that it has: what a balancer that looks at load would see."""
-        partial = 0 if self._partial is None else 1
-        return self.batch.size + len(self._waiting) + len(self.inbox) + partial
+    def accept(self, job: Job) -> None:
+        """Take a job that arrives no earlier than all before it, and than `run` has come."""
+        self.jobs += 1
+        self._inbox.append(job)
+        self._quiet_until = -math.inf
+
+    def order(self, at: float, order: "Job | StepTime") -> None:
+        """Have a job given up, or the physics changed, when the step under way at `at` ends."""
+        self._orders.append((at, order))
+        self._quiet_until = -math.inf
 
     # -- the course of events -------------------------------------------------------------
 
     def run(self, until: float) -> None:
-        """Settle every step that ends by `until`; jobs that arrive by then must be in `inbox`."""
-        inbox, waiting, batch = self.inbox, self._waiting, self.batch
-        while True:
-            t = self.t
-            while inbox and inbox[0].arrival_at <= t:
-                waiting.append(inbox.popleft())
-            if self.orders and self.orders[0][0] <= t:
-                self._obey(self.orders.popleft()[1])
-            elif self._computes_prompts():
-                plan = self._plan()
-                if plan.end > until:
-                    return
-                self._prefill(plan)
-            elif batch.size:
-                if not self._decode(until):
-                    return
-            elif inbox and inbox[0].arrival_at <= until:
-                self.t = inbox[0].arrival_at
-            elif self.orders and self.orders[0][0] <= until:
-                self._obey(self.orders.popleft()[1])
-            else:
-                return
+        """Settle every step that ends by `until`; all jobs that arrive by then are known."""
+        if until < self._quiet_until:
+            return
+        while self._settle_one(until):
+            pass
+
+    def _settle_one(self, until: float) -> bool:
+        """Settle what comes next, if it comes by `until`; False if it does not."""
+        inbox = self._inbox
+        while inbox and inbox[0].arrival_at <= self.t:
+            self._waiting.append(inbox.popleft())
+        if self._orders and self._orders[0][0] <= self.t:
+            self._obey(self._orders.popleft()[1])
+            return True
+        if self._computes_prompts():
+            return self._prefill(until)
+        if self.batch.size:
+            return self._decode(until)
+        return self._wake(until)
+
+    def _wake(self, until: float) -> bool:
+        """Go from idleness to the next arrival or order."""
+        if self._inbox and self._inbox[0].arrival_at <= until:
+            self.t = self._inbox[0].arrival_at
+        elif self._orders and self._orders[0][0] <= until:
+            self._obey(self._orders.popleft()[1])
+        else:
+            return False
+        return True
 
     def _computes_prompts(self) -> bool:
         """Whether the step that begins at `t` has prompts in it."""
@@ -122,31 +118,17 @@ class Replica:
 
     def _plan(self) -> Plan:
         """Return the step that begins at `t` and has prompts in it. Changes nothing."""
-        timing, batch, partial = self.timing, self.batch, self._partial
-        running = batch.size
-        budget = timing.budget_tokens - running
-        room = timing.kv_admit_tokens - batch.context
-        jobs: list[Job] = []
-        chunks: list[int] = []
-        squares = tokens = 0
-        for job in self._waiting if partial is None else chain((partial,), self._waiting):
-            size = job.prompt + job.produced
-            if budget <= 0 or running >= timing.max_seqs or (size > room and job is not partial):
-                break
-            done = job.done or min(job.cached, size - 1)
-            chunk = min(size - done, budget)
-            jobs.append(job)
-            chunks.append(chunk)
-            squares += chunk * (chunk + 2 * done)
-            tokens += chunk
-            budget -= chunk
-            room -= size
-            running += 1
-        load = MixedStep(batch.size, running, batch.context, tokens, squares)
+        timing, partial = self.timing, self._partial
+        queue = self._waiting if partial is None else chain((partial,), self._waiting)
+        jobs, chunks, load = share_out(queue, partial, batch=self.batch, timing=timing)
         return Plan(self.t + timing.mixed(load, self.t, done=self.step), jobs, chunks)
 
-    def _prefill(self, plan: Plan) -> None:
-        """Settle the planned step."""
+    def _prefill(self, until: float) -> bool:
+        """Settle the step that begins at `t` and computes prompts, if it ends by `until`."""
+        plan = self._plan()
+        if plan.end > until:
+            self._quiet_until = plan.end
+            return False
         start, batch = self.t, self.batch
         if batch.watched:
             self._tell([plan.end])
@@ -166,6 +148,7 @@ class Replica:
                 self._first_token(job)
         while batch.context > self.timing.kv_tokens:
             self._preempt()
+        return True
 
     def _decode(self, until: float) -> bool:
         """Settle the steps up to the next event, if that comes by `until`."""
@@ -184,6 +167,7 @@ class Replica:
                 return True
             end = t + timing.after(steps, pace, growth, done=done)
         if end > until:
+            self._quiet_until = end
             return False
         if batch.watched:
             boundaries = range(1, steps + 1)
@@ -195,11 +179,13 @@ class Replica:
         """Return when a run of equal steps must pause: for a job, an order, a change of drift.
         Behind a queue that waits for room, no arrival changes anything.
         """
-        horizon = self.timing.next_drift_at(self.t)
-        if self.inbox and not self._waiting:
-            horizon = min(horizon, self.inbox[0].arrival_at)
-        if self.orders:
-            horizon = min(horizon, self.orders[0][0])
+        horizon = math.inf
+        if self._inbox and not self._waiting:
+            horizon = self._inbox[0].arrival_at
+        if self._orders:
+            horizon = min(horizon, self._orders[0][0])
+        if self.timing.drifts:
+            horizon = min(horizon, self.timing.next_drift_at(self.t))
         return horizon
 
     def _move(self, end: float, steps: int) -> None:
@@ -234,7 +220,8 @@ class Replica:
     def _complete(self, job: Job) -> None:
         if job.stream is not None and not job.stream.aborted:
             job.stream.finished = True
-        self.completions.append(
+        self.jobs -= 1
+        self._completions.append(
             Completion(
                 job.arrival_at,
                 job.prefill_started_at,
@@ -269,19 +256,21 @@ class Replica:
         else:
             return
         self.aborted += 1
+        self.jobs -= 1
 
     def kill(self) -> None:
         """Lose all jobs at once."""
-        jobs = [*self.batch.jobs(), *self._waiting, *self.inbox]
+        jobs = [*self.batch.jobs(), *self._waiting, *self._inbox]
         if self._partial is not None:
             jobs.append(self._partial)
         for job in jobs:
             if job.stream is not None:
                 job.stream.aborted = True
         self.aborted += len(jobs)
+        self.jobs = 0
         self.batch, self._partial = Batch(), None
         self._waiting.clear()
-        self.inbox.clear()
+        self._inbox.clear()
 
     # -- the view from outside ------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """How many requests a second come, and how long they are: shapes and distributions, as data.
 
 One flat record for all shapes and one for all distributions, so that a scenario file names a kind
-and the figures that this kind takes. Evaluated on numpy arrays; lengths draw from a given generator.
+and the figures that this kind takes. Evaluated on numpy arrays; lengths draw from a given
+generator.
 """
 
 import math
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 DAY_SECONDS = 86400.0
 Z95 = 1.6448536269514722
@@ -156,14 +158,16 @@ class Lengths:
             not shares
             or sorted(set(shares)) != shares
             or sorted(tokens) != tokens
-            or not (0.0 <= shares[0] and shares[-1] <= 1.0 and 0.0 < tokens[0])
+            or shares[0] < 0.0
+            or shares[-1] > 1.0
+            or tokens[0] <= 0.0
         ):
             raise BadWorkload(
                 "lengths: points must be pairs (share, tokens), shares ascending in 0..1, tokens "
                 "above 0 and not descending"
             )
 
-    def draw(self, count: int, lots: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, count: int, lots: np.random.Generator) -> Counts:
         """Return so many lengths."""
         tokens = np.clip(np.rint(self._draw(count, lots)), self.shortest, self.longest)
         return tokens.astype(np.int64)

@@ -6,14 +6,14 @@ A step of n running sequences, B of them decoding, takes
                            + prefill_gain[n] (dense - d - e B + c sum(chunk (chunk + 2 history))))
 
 with the letters of `profiles`. With the knobs at rest (gains and drift 1, jitter 0) this is the
-profile's formula exactly. A run of k steps that only decode takes, B staying and the context growing
-by B with each,
+profile's formula exactly. A run of k steps that only decode takes, B staying and the context
+growing by B with each,
 
     D(k) = k pace + growth k (k - 1) / 2 + pace (W[S + k] - W[S])
 
-with pace the first step's time, growth = drift decode_gain f B, and W the running sum of jitter over
-the replica's steps, S of which are done. Example (8B on H100, 10 sequences of 1000 tokens each):
-pace = 6.905 + .0795 + .4256 = 7.41 ms, growth = .43 us, D(100) = 743 ms.
+with pace the first step's time, growth = drift decode_gain f B, and W the running sum of jitter
+over the replica's steps, S of which are done. Example (8B on H100, 10 sequences of 1000 tokens
+each): pace = 6.905 + .0795 + .4256 = 7.41 ms, growth = .43 us, D(100) = 743 ms.
 """
 
 import math
@@ -84,7 +84,9 @@ class StepTime:
         """W, without its end, which is its begin again; empty without jitter."""
 
     def pace(self, batch: int, context: int, at: float) -> tuple[float, float]:
-        """Return the seconds of a step that only decodes, and by how much each next one is longer."""
+        """Return the seconds of a step that only decodes, and by how much each next one is
+        longer.
+        """
         gain = self.decode_gain[batch]
         growth = gain * self.per_context_token
         pace = self.fixed_seconds + gain * self.per_sequence * batch + growth * context
@@ -101,8 +103,8 @@ class StepTime:
         return seconds
 
     def steps_until(self, seconds: float, pace: float, growth: float, *, done: int) -> int:
-        """Return the smallest number of steps, at least one, that take at least so long: the root of
-        the quadratic, rounded up, and put right where jitter or rounding moved it.
+        """Return the smallest number of steps, at least one, that take at least so long: the root
+        of the quadratic, rounded up, and put right where jitter or rounding moved it.
         """
         half = pace - 0.5 * growth
         root = 2.0 * seconds / (half + math.sqrt(half * half + 2.0 * growth * seconds))
@@ -174,13 +176,15 @@ def _bend(running: int, physics: Physics) -> float:
 def _jitter_walk(ratio: float, seed: int) -> list[float]:
     """Return the running sum of each step's relative error, independent normal lots of mean zero.
 
-    A table that is looked up by step number: when step 1000 ends is known without the 999 before it,
-    and is the same whether or not anybody watched them.
+    A table that is looked up by step number: when step 1000 ends is known without the 999 before
+    it, and is the same whether or not anybody watched them.
     """
     if ratio == 0.0:
         return []
     lots = random.Random(seed)  # noqa: S311  # physics, not secrets
-    errors = [max(-JITTER_CLIP, min(JITTER_CLIP, lots.gauss(0.0, 1.0))) for _ in range(JITTER_STEPS)]
+    errors = [
+        max(-JITTER_CLIP, min(JITTER_CLIP, lots.gauss(0.0, 1.0))) for _ in range(JITTER_STEPS)
+    ]
     mean = math.fsum(errors) / JITTER_STEPS
     walk = [ratio * total for total in accumulate(error - mean for error in errors)]
     return [0.0, *walk[:-1]]

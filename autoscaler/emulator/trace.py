@@ -15,8 +15,8 @@ from autoscaler.emulator.workload import Request
 COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
 
 MAX_SHIFT_SECONDS = 15.0
-"""Copies are shifted by up to this: one slot of the judgement, so that the shape stays and no request
-comes twice at the same instant."""
+"""Copies are shifted by up to this: one slot of the judgement, so that the shape stays and no
+request comes twice at the same instant."""
 
 
 class BadTrace(ValueError):
@@ -24,9 +24,9 @@ class BadTrace(ValueError):
 
 
 def read_trace(lines: Iterable[str], *, begin_at: float = 0.0) -> Iterator[Request]:
-    """Yield the requests of CSV lines with a header that has `arrival_s,prompt_tokens,output_tokens`
-    in any order among others, `arrival_s` in seconds from `begin_at`, ascending. Raises BadTrace
-    when it comes to a bad row.
+    """Yield the requests of CSV lines with a header that has
+    `arrival_s,prompt_tokens,output_tokens` in any order among others, `arrival_s` in seconds from
+    `begin_at`, ascending. Raises BadTrace when it comes to a bad row.
     """
     rows = csv.reader(lines)
     header = [name.strip() for name in next(rows, [])]
@@ -55,15 +55,15 @@ def _request(row: list[str], places: list[int], line: int) -> Request:
         raise BadTrace(f"line {line}: {','.join(row)[:80]!r} is not {','.join(COLUMNS)}") from fault
     if not (0.0 <= arrival < math.inf and 1.0 <= prompt < 1e9 and 1.0 <= output < 1e9):
         raise BadTrace(
-            f"line {line}: arrival_s must not be negative and both token counts must be at least 1, "
+            f"line {line}: arrival_s must not be negative and both token counts at least 1, "
             f"not {','.join(row)[:80]!r}"
         )
     return Request(arrival, int(prompt), int(output))
 
 
 def superpose(requests: Iterable[Request], factor: float, *, seed: int) -> Iterator[Request]:
-    """Yield `factor` times the requests, in order: copies, each shifted by its own lot of up to 15 s
-    (the first not at all), the last one thinned to the fraction. 2.4 = two copies and 40 % of a
+    """Yield `factor` times the requests, in order: copies, each shifted by its own lot of up to 15
+    s (the first not at all), the last one thinned to the fraction. 2.4 = two copies and 40 % of a
     third. Holds no more than 15 s of requests a copy.
     """
     if not 0.0 < factor <= 1000.0:

@@ -1,9 +1,9 @@
 """The background load of a fleet: seeded, lazy streams of requests.
 
-Arrivals are a renewal process in operational time: gaps of mean 1 and the wanted variation, laid out
-along the integral of the rate. With Gamma gaps of variation 1 that is a Poisson process of the given
-rate; above 1 it comes in bursts, below it is more even. Two workloads of the same seed differ only
-where their figures do: gaps and lengths draw from lots of their own.
+Arrivals are a renewal process in operational time: gaps of mean 1 and the wanted variation, laid
+out along the integral of the rate. With Gamma gaps of variation 1 that is a Poisson process of the
+given rate; above 1 it comes in bursts, below it is more even. Two workloads of the same seed
+differ only where their figures do: gaps and lengths draw from lots of their own.
 """
 
 import math
@@ -13,15 +13,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoscaler.emulator.shapes import BadWorkload, Floats, Lengths, LengthKind, Shape, ShapeKind
+from autoscaler.emulator.shapes import (
+    BadWorkload,
+    Counts,
+    Floats,
+    LengthKind,
+    Lengths,
+    Shape,
+    ShapeKind,
+)
 
 __all__ = [
     "BadWorkload", "LengthKind", "Lengths", "Mix", "Request", "Shape", "ShapeKind", "Workload",
 ]  # fmt: skip
 
 BLOCK_SECONDS = 300
-"""Requests are made for so many seconds at a time, on a grid of one second: an abrupt change of rate
-is spread over the second in which it falls."""
+"""Requests are made for so many seconds at a time, on a grid of one second: an abrupt change of
+rate is spread over the second in which it falls."""
 
 GAPS = 1024
 """Gaps that are drawn at a time."""
@@ -71,7 +79,8 @@ class Workload:
 
     def rate(self, seconds: Floats) -> Floats:
         """Return requests a second at these instants, counted from the begin."""
-        return np.sum([shape.rate(seconds) for shape in self.shapes], axis=0)
+        total: Floats = np.sum([shape.rate(seconds) for shape in self.shapes], axis=0)
+        return total
 
     def requests(self, at: float, *, seed: int) -> Iterator[Request]:
         """Yield its requests in order, the workload beginning at `at`."""
@@ -103,7 +112,7 @@ class Workload:
         variance = self.arrival_cv**2
         return after + np.cumsum(lots.gamma(1.0 / variance, variance, GAPS))
 
-    def _lengths(self, arrivals: Floats, lots: np.random.Generator) -> tuple[Floats, Floats]:
+    def _lengths(self, arrivals: Floats, lots: np.random.Generator) -> tuple[Counts, Counts]:
         """Return prompt and output tokens of each arrival."""
         count = len(arrivals)
         prompts, outputs = self.mix.prompt.draw(count, lots), self.mix.output.draw(count, lots)
