@@ -115,7 +115,5 @@ def first_to_drop(refusal: str, sent: frozenset[Extension]) -> Extension | None:
 
 
 def _filler(words: int) -> str:
-    if words <= 0:
-        return ""
-    each = len(_FILLER.split())
-    return _FILLER * max(1, round(words / each))
+    """About so many words more, in whole passages; none where the task alone is long enough."""
+    return _FILLER * max(0, round(words / len(_FILLER.split())))

@@ -48,10 +48,12 @@ def build_result(context: Context, exchange: Exchange, config: ProbeConfig) -> P
     """What one exchange tells."""
     verdict = judge_exchange(context.model, exchange, config)
     fault = exchange.fault
-    failure = verdict.failure if fault is None else fault.reason
-    if fault is None and context.profile.name == LIVENESS:
-        failure = None  # there was no stream to judge: an answer is all that was asked for
-    detail = verdict.detail if fault is None else _detail(fault, exchange)
+    if fault is not None:
+        failure, detail = fault.reason, _detail(fault, exchange)
+    elif context.profile.name == LIVENESS:
+        failure, detail = None, ""  # there is no stream to judge: an answer was all we wanted
+    else:
+        failure, detail = verdict.failure, verdict.detail
     itl, refused = _trusted_times(context, exchange, verdict)
     arrivals = exchange.transcript.arrivals
     tokens = (arrivals.reads[0].at, arrivals.last_at) if arrivals.reads else None

@@ -4,6 +4,7 @@ A kept connection pins one replica behind a balancer and hides a moved DNS name,
 default. One session serves all probes: a session per probe costs 0.2 ms more and gives nothing.
 """
 
+import functools
 import ssl
 from typing import Final
 
@@ -21,8 +22,7 @@ class Sessions:
     """Made on first use, on the running loop."""
 
     def __init__(self, config: ProbeConfig) -> None:
-        self._ca_file = config.ca_file
-        self._tls: ssl.SSLContext | None = None
+        self._tls = _tls_context(config.ca_file)
         self._fresh: aiohttp.ClientSession | None = None
         self._kept: aiohttp.ClientSession | None = None
 
@@ -30,7 +30,7 @@ class Sessions:
         """The session whose every request opens a connection and closes it."""
         if self._fresh is None:
             connector = aiohttp.TCPConnector(
-                limit=0, force_close=True, use_dns_cache=False, ssl=self._context()
+                limit=0, force_close=True, use_dns_cache=False, ssl=self._tls
             )
             self._fresh = _session(connector)
         return self._fresh
@@ -38,9 +38,7 @@ class Sessions:
     def kept(self) -> aiohttp.ClientSession:
         """The session that keeps connections."""
         if self._kept is None:
-            connector = aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEPT_SECONDS, ssl=self._context()
-            )
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS, ssl=self._tls)
             self._kept = _session(connector)
         return self._kept
 
@@ -50,12 +48,14 @@ class Sessions:
             if session is not None:
                 await session.close()
 
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            if self._ca_file is not None:
-                self._tls.load_verify_locations(self._ca_file)
-        return self._tls
+
+@functools.cache
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Verifies against the system's authorities and `ca_file`. Reading them takes 20 ms: once."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
