@@ -221,6 +221,8 @@ class ReceiverView:
     dead_letters: int
     circuit_open: bool
     last_error: str = ""
+    oldest_critical_at: float | None = None
+    """Age of the oldest undelivered row about a critical alert; None = none waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

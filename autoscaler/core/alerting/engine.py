@@ -7,7 +7,7 @@ the alert and its message, whatever happens to the process.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaler.core.alerting.book import Book
 from autoscaler.core.alerting.catalogue import BY_NAME, CATALOGUE, STORM
@@ -17,7 +17,7 @@ from autoscaler.core.alerting.inhibition import mark_causes, storm_finding
 from autoscaler.core.alerting.lifecycle import is_open
 from autoscaler.core.alerting.memory import remember_deployment, remember_fleet
 from autoscaler.core.alerting.messages import alert_view
-from autoscaler.core.alerting.rules import DAY, HOUR, AlertRules
+from autoscaler.core.alerting.rules import DAY, HOUR, AlertOverride, AlertRules
 from autoscaler.core.alerting.silences import drop_expired
 from autoscaler.core.alerting.spec import AlertSpec
 from autoscaler.core.alerting.state import FLEET, AlertsState, Memory, Record
@@ -59,7 +59,7 @@ def evaluate(state: AlertsState, facts: FleetFacts, rules: AlertRules) -> AlertO
     """Look at the facts once and return the new state with what changed and who is to be told."""
     memories = _remember(state.memories, facts, rules)
     book = Book(facts=facts, records=dict(state.records), episodes=dict(state.episodes))
-    for spec in CATALOGUE:
+    for spec in effective(CATALOGUE, rules):
         _look(spec, book, memories, rules)
     book.close_gone()
     book.close_missing()
@@ -84,6 +84,23 @@ def open_alerts(records: Iterable[Record]) -> tuple[Alert, ...]:
     """Return what is pending or firing, by deployment and name."""
     shown = [alert_view(record) for record in records if is_open(record)]
     return tuple(sorted(shown, key=lambda alert: (alert.deployment, alert.name, alert.dimension)))
+
+
+def effective(specs: Iterable[AlertSpec], rules: AlertRules) -> tuple[AlertSpec, ...]:
+    """Return the entries that are in force, with what the configuration changes of them."""
+    changed = []
+    for spec in specs:
+        override = rules.overrides.get(spec.name, AlertOverride())
+        if override.enabled:
+            held = override.for_seconds
+            changed.append(
+                replace(
+                    spec,
+                    severity=override.severity or spec.severity,
+                    for_seconds=spec.for_seconds if held is None else held,
+                )
+            )
+    return tuple(changed)
 
 
 def _look(spec: AlertSpec, book: Book, memories: Mapping[str, Memory], rules: AlertRules) -> None:

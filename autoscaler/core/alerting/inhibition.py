@@ -13,7 +13,7 @@ from autoscaler.core.alerting.catalogue import BY_NAME, STORM
 from autoscaler.core.alerting.findings import Finding, grade
 from autoscaler.core.alerting.lifecycle import is_open
 from autoscaler.core.alerting.rules import AlertRules
-from autoscaler.core.alerting.silences import silencing
+from autoscaler.core.alerting.silences import labels_of, silencing
 from autoscaler.core.alerting.state import Record
 from autoscaler.core.snapshot import AlertState, Severity, Silence
 
@@ -70,17 +70,6 @@ def mark_causes(
             else record
         )
         for key, record in records.items()
-    }
-
-
-def labels_of(record: Record) -> dict[str, str]:
-    """Return the labels that silences may name."""
-    return {
-        "alertname": record.name,
-        "deployment": record.deployment,
-        "severity": record.severity.value,
-        "project": record.project,
-        "dimension": record.dimension,
     }
 
 

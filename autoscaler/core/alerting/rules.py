@@ -5,7 +5,6 @@ Thresholds come from monitoring.md §3.2 unless their field says otherwise. Time
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from autoscaler.core.snapshot import Severity
 
@@ -14,46 +13,57 @@ DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """What one receiver wants to hear. A resolve always follows a trigger, whatever is written
-    here.
-    """
+class ReceiverRule:
+    """What one receiver may be told. A resolve always follows a trigger, whatever stands here."""
 
-    receiver: str
-    """Name of the receiver."""
-    severities: tuple[Severity, ...] = (Severity.CRITICAL, Severity.WARNING)
-    """Severities that trigger. Info and the watchdog are for logs and for Alertmanager."""
-    alerts: tuple[str, ...] = ("*",)
-    """Globs over alert names."""
-    deployments: tuple[str, ...] = ("*",)
-    """Globs over deployment names; an alert of the fleet itself has the empty name, which `*`
-    matches.
-    """
+    name: str
+    min_severity: Severity = Severity.INFO
+    """The least severity that triggers; `none` also lets the watchdog through (Alertmanager)."""
     reminders: bool = True
     """Whether long-lasting alerts are repeated. Off for Alertmanager, which repeats by itself."""
     changes: bool = False
     """Whether scale actions are told as change events (PagerDuty)."""
-    fallback: bool = False
-    """Whether alerts about other, failing receivers come here whatever the filters say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which alerts go to which receivers; the first route whose matchers hold takes an alert."""
+
+    matchers: tuple[str, ...] = ()
+    """As in a silence; empty = every alert."""
+    receivers: tuple[str, ...]
+    """Names of receivers."""
+    proceed: bool = False
+    """Whether the next routes are looked at as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceWindow:
-    """A planned silence: once between two instants, or each week."""
+    """A planned silence: once from an instant on, or again and again by cron."""
 
     name: str
-    matchers: tuple[str, ...]
-    """As in a silence; all must hold."""
+    """Shown as what silences an alert: `maintenance:NAME`."""
+    matchers: tuple[str, ...] = ()
+    """As in a silence; empty = every alert."""
     starts_at: float | None = None
-    """Of a single window; None = weekly."""
-    ends_at: float | None = None
-    weekdays: tuple[int, ...] = ()
-    """Days on which a weekly window starts, Monday = 0."""
-    start_minute: int = 0
-    """Minute of the day, in `timezone`, at which a weekly window starts."""
-    duration_seconds: float = HOUR
-    """Length of a weekly window, at most a day."""
+    """Begin of a window that comes once; None = `cron` says."""
+    cron: str | None = None
+    """Five cron fields, read in `timezone`: when it begins."""
     timezone: str = "UTC"
+    duration_seconds: float
+    """How long it lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertOverride:
+    """What is different for one alert of the catalogue."""
+
+    enabled: bool = True
+    """False = it does not exist; what is open of it ends within the hour."""
+    severity: Severity | None = None
+    """None = the catalogue's. A finding that is louder stays so."""
+    for_seconds: float | None = None
+    """None = the catalogue's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,12 @@ class BurnRule:
 class AlertRules:
     """Everything a person may set about alerts."""
 
+    receivers: tuple[ReceiverRule, ...] = ()
     routes: tuple[Route, ...] = ()
+    """Empty = every alert to every receiver."""
+    fallback: tuple[str, ...] = ()
+    """Receivers that hear what no route takes, and of other receivers that fail; empty = all."""
+    overrides: Mapping[str, AlertOverride] = field(default_factory=dict)
     maintenance: tuple[MaintenanceWindow, ...] = ()
     external_url: str = ""
     """Base URL of our own page for links in messages; empty = no links."""
@@ -81,13 +96,9 @@ class AlertRules:
     """Where the runbooks can be read; `NAME.md` is appended."""
     group_wait_seconds: float = 30.0
     """How long a trigger below critical waits, so that a short one is told once, with its end."""
-    reminders_seconds: Mapping[Severity, float] = field(
-        default_factory=lambda: MappingProxyType(
-            {Severity.CRITICAL: HOUR, Severity.WARNING: DAY},
-        )
-    )
-    """First reminder after the trigger; each next one after twice the time, at most a day. A
-    severity that is missing is never repeated.
+    reminder_seconds: float | None = 4 * HOUR
+    """First reminder of what still fires; each next one after twice the time, at most a day. None =
+    never. Info is never repeated.
     """
     storm_alerts: int = 10
     """More criticals than this, within `storm_seconds`, are folded into one. `failed` never is."""

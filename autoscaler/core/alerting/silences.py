@@ -8,12 +8,12 @@ A trigger that was told before the silence still has its end told.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from hashlib import sha256
-from zoneinfo import ZoneInfo
 
 from autoscaler.core.alerting.rules import DAY, MaintenanceWindow
-from autoscaler.core.alerting.state import AlertsState
+from autoscaler.core.alerting.state import AlertsState, Record
+from autoscaler.core.cron import active_since
+from autoscaler.core.policy import Schedule
 from autoscaler.core.snapshot import Silence
 
 LABELS = ("alertname", "deployment", "severity", "project", "dimension")
@@ -41,6 +41,17 @@ def check_matchers(matchers: Iterable[str]) -> tuple[str, ...]:
 def matches(matchers: Iterable[str], labels: Mapping[str, str]) -> bool:
     """Whether all matchers hold for an alert's labels; a label that is missing has the value ""."""
     return all(_holds(matcher, labels) for matcher in matchers)
+
+
+def labels_of(record: Record) -> dict[str, str]:
+    """Return the labels that silences may name."""
+    return {
+        "alertname": record.name,
+        "deployment": record.deployment,
+        "severity": record.severity.value,
+        "project": record.project,
+        "dimension": record.dimension,
+    }
 
 
 def add_silence(state: AlertsState, silence: Silence) -> AlertsState:
@@ -98,22 +109,14 @@ def silencing(
 
 
 def is_open(window: MaintenanceWindow, at: float) -> bool:
-    """Whether a maintenance window holds at this instant.
-
-    A weekly one is looked for as started today or yesterday, in local time: it may cross midnight.
-    """
-    if window.starts_at is not None:
-        return window.starts_at <= at < (window.ends_at or window.starts_at)
-    zone = ZoneInfo(window.timezone)
-    today = datetime.fromtimestamp(at, zone).date()
-    for day in (today, today - timedelta(days=1)):
-        if day.weekday() not in window.weekdays:
-            continue
-        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-        begin = (midnight + timedelta(minutes=window.start_minute)).timestamp()
-        if begin <= at < begin + min(window.duration_seconds, DAY):
-            return True
-    return False
+    """Whether a maintenance window holds at this instant."""
+    if window.cron is None:
+        begin = window.starts_at
+        return begin is not None and begin <= at < begin + window.duration_seconds
+    schedule = Schedule(
+        cron=window.cron, timezone=window.timezone, duration_seconds=window.duration_seconds
+    )
+    return active_since(schedule, at) is not None
 
 
 def _parse(matcher: str) -> tuple[str, str, str]:

@@ -7,7 +7,6 @@ was told a trigger is told its end, whatever the filters, silences or causes say
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from autoscaler.core.alerting.lifecycle import louder
 from autoscaler.core.alerting.messages import (
@@ -15,7 +14,8 @@ from autoscaler.core.alerting.messages import (
     build_message,
     payload_of,
 )
-from autoscaler.core.alerting.rules import DAY, AlertRules, Route
+from autoscaler.core.alerting.rules import DAY, AlertRules
+from autoscaler.core.alerting.silences import labels_of, matches
 from autoscaler.core.alerting.state import Record
 from autoscaler.core.notification import Notification
 from autoscaler.core.snapshot import AlertState, Severity
@@ -46,8 +46,8 @@ def tell_change(change: ChangeMessage, rules: AlertRules) -> tuple[Notification,
     identity = f"change-{change.deployment}-{change.at:.3f}"
     return tuple(
         Notification(
-            key=f"{identity}.0.0.change.{route.receiver}",
-            receiver=route.receiver,
+            key=f"{identity}.0.0.change.{receiver.name}",
+            receiver=receiver.name,
             fingerprint=identity,
             episode=0,
             sequence=0,
@@ -57,33 +57,41 @@ def tell_change(change: ChangeMessage, rules: AlertRules) -> tuple[Notification,
             expires_at=change.at + DAY,
             next_attempt_at=change.at,
         )
-        for route in rules.routes
-        if route.changes and _globs(route.deployments, change.deployment)
+        for receiver in rules.receivers
+        if receiver.changes
     )
 
 
 def receivers_of(record: Record, rules: AlertRules) -> tuple[str, ...]:
-    """Return the receivers that want to hear of an alert of this name, deployment, severity."""
-    about = record.dimension if record.name == ABOUT_RECEIVERS else None
-    wanted = [
-        route.receiver
-        for route in rules.routes
-        if route.receiver != about
-        and (_wants(route, record) or (about is not None and route.fallback))
-    ]
-    return tuple(dict.fromkeys(wanted))
+    """Return the receivers that want to hear of an alert of this name, deployment, severity.
 
-
-def _wants(route: Route, record: Record) -> bool:
-    return (
-        record.severity in route.severities
-        and _globs(route.alerts, record.name)
-        and _globs(route.deployments, record.deployment)
+    One about a failing receiver goes through the others: the routes' choice, else the fallback.
+    """
+    routed = _routed(record, rules)
+    if record.name == ABOUT_RECEIVERS:
+        others = tuple(name for name in routed if name != record.dimension)
+        spare = rules.fallback or tuple(receiver.name for receiver in rules.receivers)
+        routed = others or tuple(name for name in spare if name != record.dimension)
+    return tuple(
+        receiver.name
+        for receiver in rules.receivers
+        if receiver.name in routed
+        and louder(record.severity, receiver.min_severity) is record.severity
     )
 
 
-def _globs(patterns: Iterable[str], name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _routed(record: Record, rules: AlertRules) -> tuple[str, ...]:
+    everybody = tuple(receiver.name for receiver in rules.receivers)
+    if not rules.routes:
+        return everybody
+    taken: list[str] = []
+    labels = labels_of(record)
+    for route in rules.routes:
+        if matches(route.matchers, labels):
+            taken += route.receivers
+            if not route.proceed:
+                break
+    return tuple(taken) or rules.fallback or everybody
 
 
 def _tell_firing(record: Record, at: float, rules: AlertRules) -> tuple[Record, list[Notification]]:
@@ -100,7 +108,7 @@ def _tell_firing(record: Record, at: float, rules: AlertRules) -> tuple[Record, 
         rows += _rows(record, "trigger", new, at=at, rules=rules)
         record = _told(replace(record, told=before + new), at)
     if not rows and _reminder_due(record, at, rules):
-        quiet = {route.receiver for route in rules.routes if not route.reminders}
+        quiet = {receiver.name for receiver in rules.receivers if not receiver.reminders}
         listening = tuple(name for name in before if name not in quiet)
         rows = _rows(record, "reminder", listening, at=at, rules=rules)
         record = replace(_told(record, at), reminders=record.reminders + 1)
@@ -122,8 +130,9 @@ def _told(record: Record, at: float) -> Record:
 
 
 def _reminder_due(record: Record, at: float, rules: AlertRules) -> bool:
-    first = rules.reminders_seconds.get(record.severity)
-    if first is None or record.reminded_at is None:
+    first = rules.reminder_seconds
+    quiet = record.severity not in {Severity.CRITICAL, Severity.WARNING}
+    if first is None or quiet or record.reminded_at is None:
         return False
     wait: float = max(first, min(first * 2.0**record.reminders, DAY))
     return at >= record.reminded_at + wait
@@ -132,7 +141,7 @@ def _reminder_due(record: Record, at: float, rules: AlertRules) -> bool:
 def _rows(
     record: Record, event: str, receivers: Iterable[str], *, at: float, rules: AlertRules
 ) -> list[Notification]:
-    known = {route.receiver for route in rules.routes}
+    known = {receiver.name for receiver in rules.receivers}
     payload = payload_of(build_message(record, event, rules))
     critical = record.severity is Severity.CRITICAL
     waits = event == "trigger" and not critical
