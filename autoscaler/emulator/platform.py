@@ -199,7 +199,8 @@ class Platform:
             cold_start_spread_ratio=plan.cold_start_spread_ratio,
             drain_seconds=plan.drain_seconds,
         )
-        load = plan.workload.requests(at, seed=self._seed(plan.name)) if plan.workload else ()
+        source = plan.workload or plan.recording
+        load = source.requests(at, seed=self._seed(plan.name)) if source else ()
         self._add(identity, Fleet(config, load))
 
     def _deploy(self, order: DeployOrder, model: CatalogModel, offer: GpuOffer) -> Unit:

@@ -3,25 +3,16 @@
 The same scenario gives the same platform, to the token. Files are read by `scenario_file`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
 
 from autoscaler.emulator.catalog import DEFAULT_CATALOG, DEFAULT_OFFERS, CatalogModel, GpuOffer
 from autoscaler.emulator.faults import Fault
 from autoscaler.emulator.fleet import Router
 from autoscaler.emulator.physics import Physics
-from autoscaler.emulator.workload import Request
-
-
-class Workload(Protocol):
-    """A background load."""
-
-    def requests(self, at: float, *, seed: int) -> Iterable[Request]:
-        """Return its requests from `at` on, in order of arrival."""
-        ...
+from autoscaler.emulator.recording import Recording
+from autoscaler.emulator.workload import Workload
 
 
 class ReasoningField(StrEnum):
@@ -102,7 +93,9 @@ class DeploymentPlan:
     cold_start_spread_ratio: float = 0.0
     drain_seconds: float = 30.0
     workload: Workload | None = None
-    """Background load; None = nobody but the HTTP clients."""
+    """Background load by shapes; None = none of these."""
+    recording: Recording | None = None
+    """Background load from a file; None = none. Only one of the two may be given."""
     serving: Serving = field(default_factory=Serving)
 
 

@@ -20,7 +20,7 @@ from autoscaler.emulator.access import PLATFORM
 from autoscaler.emulator.faults import Fault, FaultKind, FaultPlan, Operation, RetryAfter
 from autoscaler.emulator.ledger import ScaleCall
 from autoscaler.emulator.lifecycle import Unit
-from autoscaler.emulator.replies import TIMELINE, unauthorized
+from autoscaler.emulator.replies import TIMELINE, Body, unauthorized
 
 FAULTS = web.AppKey("faults", FaultPlan)
 STRIKES = web.RequestKey("strikes", tuple[Fault, ...])
@@ -36,7 +36,7 @@ GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
     b"</center><hr><center>nginx</center></body></html>"
 )
-HOSTILE = {
+HOSTILE: Body = {
     "items": [None, 7, {"id": None, "name": ["<script>alert(1)</script>"], "replicas": "many"}],
     "pagination": {"total_items": -1, "total_pages": 1e308, "current_page": None},
     "data": {"deep": "[" * 500},
@@ -56,7 +56,8 @@ def operation_of(request: web.Request) -> Operation | None:
 
 def struck(request: web.Request, kind: FaultKind, unit: Unit | None = None) -> Fault | None:
     """Return the first fault of this kind that strikes this call, on this deployment if given."""
-    for fault in request.get(STRIKES, ()):
+    strikes: tuple[Fault, ...] = request.get(STRIKES, ())
+    for fault in strikes:
         if fault.kind is kind and (unit is None or fault.deployment in {None, *unit.names}):
             return fault
     return None
