@@ -65,7 +65,8 @@ class _Plan:
     name: str
     pace: Pace
     tracks: dict[str, _Track] = field(default_factory=dict)
-    in_flight: set[int] = field(default_factory=set)
+    in_flight: dict[int, float] = field(default_factory=dict)
+    """Number of each probe in flight, and the monotonic second since which."""
 
 
 class ProbeSchedule:
@@ -117,17 +118,25 @@ class ProbeSchedule:
     def started(self, due: Due, *, monotonic: float) -> None:
         """The probe was sent."""
         self.counts.sent += 1
+        plan = self._plans.get(due.deployment_id)
+        if plan is not None and due.number in plan.in_flight:
+            plan.in_flight[due.number] = monotonic
 
     def finished(self, due: Due) -> None:
         """The probe ended, however it ended."""
         plan = self._plans.get(due.deployment_id)
         if plan is not None:
-            plan.in_flight.discard(due.number)
+            plan.in_flight.pop(due.number, None)
 
     def interval_seconds(self, deployment_id: str) -> float | None:
         """Cadence of the short profile in force; None = not watched."""
         plan = self._plans.get(deployment_id)
         return None if plan is None else self._config.probe_seconds * plan.pace.interval_ratio
+
+    def in_flight_since(self, deployment_id: str) -> float | None:
+        """Monotonic second since which its oldest probe is in flight; None = none is."""
+        plan = self._plans.get(deployment_id)
+        return None if plan is None else min(plan.in_flight.values(), default=None)
 
     def next_at(self) -> float | None:
         """Monotonic second of the next due probe; None = nothing is watched."""
@@ -146,11 +155,14 @@ class ProbeSchedule:
         scheduled = self._pass_over(plan, track, monotonic)
         is_other = track.profile != SHORT.name
         is_busy = len(plan.in_flight) >= plan.pace.in_flight
-        if is_other and (is_busy or plan.pace.short_only):
+        rests = is_other and plan.pace.short_only
+        if is_other and is_busy and not rests:
             track.due = monotonic + RETRY_SECONDS
             self._push(deployment_id, track)
             return None
         self._move_on(deployment_id, track, monotonic)
+        if rests:
+            return None
         if is_busy:
             self.counts.overlap += 1
             self._meter.probe_skipped(plan.name, "overlap")
@@ -158,7 +170,7 @@ class ProbeSchedule:
         if monotonic - scheduled > LATE_SECONDS:
             self.counts.late += 1
         self._numbers += 1
-        plan.in_flight.add(self._numbers)
+        plan.in_flight[self._numbers] = monotonic
         return Due(
             deployment_id=deployment_id,
             profile=track.profile,
@@ -208,6 +220,8 @@ class ProbeSchedule:
                 self._push(deployment_id, track)
 
     def _move_on(self, deployment_id: str, track: _Track, monotonic: float) -> None:
+        if not track.adaptive:  # it may have stepped aside for long; it has no arrears to make up
+            track.nominal = max(track.nominal, monotonic - track.interval)
         track.last = track.nominal
         track.nominal += track.interval
         track.steps += 1
