@@ -30,6 +30,8 @@ Job = Callable[[], Awaitable[None]]
 Missed = Callable[[str], None]
 """Told the name of a job whose run was skipped."""
 
+ROUNDING_SECONDS = 1e-6
+"""Sums of floats may miss an instant by so much."""
 LONG_JUMP_SECONDS = 1.0
 """A jump of at least this long could expire a deadline, so the kernel gets one more look first."""
 KERNEL_GRACE_SECONDS = 0.0002
@@ -167,8 +169,10 @@ class LoopEvery:
         while not self._stopping.is_set():
             seconds, job = self._jobs[name]
             await job()
+            if self._stopping.is_set():
+                return
             due += seconds
-            while due <= self._clock.monotonic() - seconds:
+            while due < self._clock.monotonic() - ROUNDING_SECONDS:
                 self._missed(name)
                 due += seconds
             await self._pause(due - self._clock.monotonic())

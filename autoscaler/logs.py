@@ -1,4 +1,4 @@
-"""The log: one line an event, for people or machines, without secrets, floods or control characters.
+"""The log: one line an event, for people or machines, without secrets, floods or control codes.
 
 Event names are constant snake_case words, values are fields. The canonical line is
 `decided deployment=… current=… target=… verdict=… reason=… because=… tick=…`. What other libraries
@@ -114,6 +114,7 @@ class Redactor:
         self._values: tuple[str, ...] = ()
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Clean one event; a processor of structlog."""
         self._reread()
         for name, value in event.items():
             event[name] = HIDDEN if SECRET_NAMES.search(name) else self._clean(value)
