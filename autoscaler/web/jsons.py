@@ -9,6 +9,8 @@ from aiohttp import web
 from autoscaler.core.model import Json
 from autoscaler.web.errors import Refused
 
+_YEAR_SECONDS = 366 * 86400.0
+
 
 def dumps(value: Json) -> str:
     """Return the text of a JSON value; a number that JSON lacks (NaN, infinity) becomes null."""
@@ -69,9 +71,10 @@ class Body:
     def seconds(self, name: str) -> float:
         """Return a duration above 0 and at most a year."""
         value = self._fields.get(name)
-        if not _is_number(value) or not 0 < float(value) <= 366 * 86400:  # type: ignore[arg-type]  # it is a number
+        number = float(value) if isinstance(value, int | float) else math.nan
+        if isinstance(value, bool) or not 0 < number <= _YEAR_SECONDS:
             raise _bad(name, "a number of seconds above 0, at most a year")
-        return float(value)  # type: ignore[arg-type]  # checked above
+        return number
 
     def optional_seconds(self, name: str) -> float | None:
         """Return a duration, or None where it is missing or null."""
@@ -100,10 +103,6 @@ class Body:
         if len(texts) != len(value):
             raise _bad(name, "a list of 1 to 20 texts")
         return texts
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _bad(name: str, wanted: str) -> Refused:
