@@ -7,6 +7,7 @@ truth never reaches `step`.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,14 @@ class Path:
     """True if other users' prompts cannot be heard (all cached, or prefilled elsewhere)."""
 
 
+class Probes(Protocol):
+    """Where probe results come from: the slot model's own make, or real streams of a fleet."""
+
+    def collect(self, view: View, *, count: int) -> tuple[ProbeResult, ...]:
+        """Return the results that ended in the slot just over, in which `count` were sent."""
+        ...
+
+
 @dataclass(slots=True)
 class ProbeMaker:
     """Makes probes of a fluid fleet. Mutable: it holds the random generator and a counter."""
@@ -54,6 +63,16 @@ class ProbeMaker:
     rng: np.random.Generator
     path: Path = field(default_factory=Path)
     made: int = 0
+    inflight: list[ProbeResult] = field(default_factory=list)
+
+    def collect(self, view: View, *, count: int) -> tuple[ProbeResult, ...]:
+        """Return the results that ended in the slot just over, in which `count` were sent."""
+        at = EPOCH + view.at
+        instants = sorted(at - SLOT_SECONDS + SLOT_SECONDS * self.rng.random(count))
+        self.inflight.extend(self.probe(view, float(instant)) for instant in instants)
+        done = tuple(result for result in self.inflight if result.ended_at <= at)
+        self.inflight = [result for result in self.inflight if result.ended_at > at]
+        return done
 
     def probe(self, view: View, at: float) -> ProbeResult:
         """Return what a probe sent `at` finds."""
@@ -118,11 +137,10 @@ class Ours:
 
     world: World
     policy: Policy
-    maker: ProbeMaker
+    probes: Probes
     price_per_replica_hour: float | None = 1.0
     state: State = field(default_factory=State)
     ask: Ask | None = None
-    inflight: list[ProbeResult] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     keep: bool = False
     """True to keep every decision, for the report."""
@@ -135,7 +153,7 @@ class Ours:
             at=at,
             deployment=self._deployment(view),
             read_at=at - 1.0,
-            probes=self._probes(view, at),
+            probes=self.probes.collect(view, count=self.probes_wanted(view.slot)),
             ask=self.ask,
             price_per_replica_hour=self.price_per_replica_hour,
             started_at=EPOCH,
@@ -156,16 +174,10 @@ class Ours:
         if self.ask is not None and view.ready == self.ask.count and not view.pending:
             self.ask = replace(self.ask, outcome="settled", closed_at=at)
 
-    def _probes(self, view: View, at: float) -> tuple[ProbeResult, ...]:
+    def probes_wanted(self, slot: int) -> int:
+        """Return how many probes to send in the slot before `slot` (SEMANTICS 2)."""
         attention = self.state.attention
-        idle = attention is Attention.IDLE
-        count = view.slot % 2 if idle else PROBES_PER_SLOT[attention]
-        start = at - SLOT_SECONDS
-        instants = sorted(start + SLOT_SECONDS * self.maker.rng.random(count))
-        self.inflight.extend(self.maker.probe(view, float(instant)) for instant in instants)
-        done = tuple(result for result in self.inflight if result.ended_at <= at)
-        self.inflight = [result for result in self.inflight if result.ended_at > at]
-        return done
+        return slot % 2 if attention is Attention.IDLE else PROBES_PER_SLOT[attention]
 
     def _deployment(self, view: View) -> Deployment:
         status = Status.INITIALIZING if view.pending else Status.READY
