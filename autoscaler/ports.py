@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from autoscaler.core.model import Decision, Deployment, Json, ProbeResult
+from autoscaler.core.model import Decision, Deployment, Json, ProbeResult, Signal
 from autoscaler.core.notification import (
     Notification as Notification,  # noqa: PLC0414  # re-exported: rows are read and written through the Store
 )
@@ -185,6 +185,20 @@ class EndpointProber(Prober, Protocol):
 
     def keep(self, deployment_ids: frozenset[str]) -> None:
         """Forget all other deployments (they are gone for good)."""
+        ...
+
+
+class SignalReader(Protocol):
+    """An optional extra look at a deployment: its engine's metrics, a Prometheus. Read-only."""
+
+    async def read(self, deployment: Deployment) -> tuple[Signal, ...]:
+        """The signals now; values are None where nothing fresh could be read. Never raises for
+        what the other side does.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close sessions."""
         ...
 
 
