@@ -26,6 +26,8 @@ SHAPE_SIGMA = 0.25
 """Uncertainty of the line's exponent (as a logarithm) before it is learned: it lay between 0.5 and
 1.6 on real engines (real-engines.md).
 """
+LEAST_AFTER_QUEUE = 3
+"""Probes after a queue before latencies tell the load again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Assessment:
     sigma: float
     samples: int
     failures: int
+    recovering: bool = False
+    """True while too few probes answered since a queue was gone."""
     infeasible: tuple[str, ...] = ()
 
 
@@ -50,7 +54,11 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     alpha = believed(state.alpha, policy, now=now, by_curve=None)
     line = line_of(state, policy, alpha)
     slope = _slope(state, replicas, now)
-    load = None if line is None else _load(state, policy, now, line, answered)
+    since = state.overload.ended_at or 0.0
+    after_queue = tuple(sample for sample in answered if sample.ended_at >= since)
+    recovering = len(after_queue) < min(LEAST_AFTER_QUEUE, len(answered))
+    clean = answered if recovering or state.overload.is_suspected else after_queue
+    load = None if line is None else _load(state, policy, now, line, clean)
     estimate = _estimate(state, observation, policy, alpha, line)
     if line is not None and load is not None:
         estimate = _with_load(estimate, load, line, replicas=replicas)
@@ -63,6 +71,7 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
         sigma=SHAPE_SIGMA,
         samples=len(answered),
         failures=len(stable) - len(answered),
+        recovering=recovering,
         infeasible=() if line is None else line.objectives.infeasible,
     )
 

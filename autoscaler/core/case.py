@@ -66,6 +66,8 @@ class Case:
     sigma: float
     """Standard deviation of the logarithm of the line's exponent."""
     slope: Slope | None
+    queueing: bool
+    """True while a queue is suspected, or so lately gone that the latencies are still its own."""
     headroom: float
     """Share of the objectives' load that is planned for."""
     hold_seconds: float
@@ -73,6 +75,8 @@ class Case:
     """Largest count wanted within the hold; nothing goes below it."""
     held_until: float | None
     """When the hold would let a lower count pass; None = now."""
+    settled_for: float
+    """Seconds since an ask settled, the count changed or the daemon started."""
     hand: Hand | None
     fell_from: int | None
     last_up_at: float | None

@@ -55,6 +55,11 @@ class Overload:
     """When the last spell ended; None if none ended yet."""
 
     @property
+    def is_suspected(self) -> bool:
+        """True while the newest probe that tells showed a queue."""
+        return self.streak > 0
+
+    @property
     def is_shown(self) -> bool:
         """True while an overload counts as shown."""
         return self.shown_since is not None and self.streak >= SHOWN_BY
@@ -140,8 +145,9 @@ def slope_of(samples: tuple[Sample, ...], overload: Overload, *, now: float) -> 
         for s in within(samples, now=now, seconds=SLOPE_SECONDS)
         if s.at >= since and (s.ttft is not None or s.failure in WAITING)
     ][-SLOPE_SAMPLES:]
-    if len(points) < 3:
-        return None
+    known = [index for index, point in enumerate(points) if not point[2]]
+    if len(points) < 3 or not known or known[0] == len(points) - 1:
+        return None  # nothing is known to come after a known one: only bounds, no order
     count = len(points)
     spread = _ONE_SIDED * math.sqrt(count * (count - 1) * (2 * count + 5) / 18.0)
     return Slope(

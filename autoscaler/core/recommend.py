@@ -9,6 +9,11 @@ from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
 from autoscaler.core.words import Reason
 
+DRAIN_SECONDS = 300.0
+"""Time that a queue is given to drain once what was asked for runs (Flink's catch-up: policy.md
+§2.12), before probes that only time out call for still more.
+"""
+
 
 def proposals(case: Case) -> tuple[Proposal, ...]:
     """Return what every recommender that has something to say wants, in the order of the record."""
@@ -24,6 +29,17 @@ def slo_model(case: Case) -> Proposal | None:
     if load is None or high is None or plan is None:
         return None
     need, need_high = load / plan, high / plan
+    if need > case.base and case.queueing:
+        because = (
+            "a queue was seen: its slope tells more than latencies that stand at their plateau"
+        )
+        return Proposal(
+            rule="slo_model",
+            count=case.base,
+            need=None,
+            reason=Reason.PENDING,
+            because=because,
+        )
     if need > case.base:
         reason = Reason.SCALE_UP_SLO if case.is_trusted else Reason.SCALE_UP_UNTRUSTED_ALPHA
         because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
@@ -42,20 +58,22 @@ def slo_model(case: Case) -> Proposal | None:
 
 def overload(case: Case) -> Proposal | None:
     """A queue that grows: the slope of TTFT says by how much (E2)."""
-    plan = case.plan_per_replica
+    plan, slope = case.plan_per_replica, case.slope
     if not case.estimate.overloaded or plan is None:
         return None
-    if case.slope is None:
-        count = case.current + 1
-        because = "users queue; the slope is not known yet"
-    elif case.slope.high < 0.0:
-        return None
+    if slope is None:
+        if case.settled_for < DRAIN_SECONDS or case.ask is not None:
+            return None  # what was asked for has had no time to show
+        count = case.current + max(1, case.current // 2)
+        because = "users queue, and probes only time out: by how much too many is not known"
+    elif slope.value < 0.0 or (slope.low <= 0.0 and case.settled_for < DRAIN_SECONDS):
+        return None  # the queue drains, or has not yet had the time to
     else:
-        load = case.current * (1.0 + max(0.0, case.slope.value))
+        load = case.current * (1.0 + slope.value)
         count = max(case.current + 1, whole(load / plan))
         because = (
-            f"TTFT grows by {case.slope.value:.2f} s a second: {1.0 + case.slope.value:.2f} times"
-            f" what {case.current} can carry"
+            f"TTFT grows by {slope.value:.2f} s a second: {1.0 + slope.value:.2f} times what"
+            f" {case.current} can carry"
         )
     return Proposal(
         rule="overload",
