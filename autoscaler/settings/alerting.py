@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from autoscaler.core.alerting.catalogue import BY_NAME
 from autoscaler.core.snapshot import Severity
 from autoscaler.settings.receivers import (
     AlertmanagerSettings,
@@ -154,6 +156,10 @@ class AlertingSettings(Section):
 
     def broken_rules(self) -> Iterator[tuple[str, str]]:
         """Names apart, and routes that lead somewhere."""
+        for name in self.overrides.keys() - BY_NAME.keys():
+            close = get_close_matches(name, BY_NAME, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            yield f"overrides.{name}", f"is no alert{hint}"
         named = self.named_receivers()
         if len(named) < sum(len(listed) for listed in self._lists()):
             yield "routes", "cannot tell receivers apart: two have the same name"

@@ -89,6 +89,19 @@ class CloudSettings(Section):
         if self.token is not None:
             yield from _check_token(self.token)
 
+    def missing(self) -> tuple[str, ...]:
+        """What is needed to reach the control plane and is not set, a sentence each."""
+        wanted = (
+            (self.org_id, "cloud.org_id is not set: export NEEV_ORG_ID=org-…"),
+            (self.project_id, "cloud.project_id is not set: export NEEV_PROJECT_ID=prj-…"),
+            (
+                self.token or self.email,
+                "there is no credential: export NEEV_API_TOKEN=…, or set cloud.email and "
+                "cloud.password_file",
+            ),
+        )
+        return tuple(sentence for value, sentence in wanted if value is None)
+
     @property
     def tenant_base_url(self) -> str | None:
         """Where to log in; None where neither told nor to be derived from `base_url`."""

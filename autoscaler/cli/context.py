@@ -1,0 +1,100 @@
+"""What verbs start from: the settings, a client of the control plane, a client of the daemon."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import stamina.instrumentation
+
+from autoscaler.cli.daemon import DaemonClient, DaemonError
+from autoscaler.cli.output import ExitCode, stop
+from autoscaler.clock import SystemClock
+from autoscaler.cloud import CloudClient, CloudConfig, CloudError, ReadLimits
+from autoscaler.core.words import Mode
+from autoscaler.settings import (
+    Loaded,
+    SecretUnreadable,
+    Settings,
+    SettingsInvalid,
+    load_settings,
+)
+
+T = TypeVar("T")
+
+
+def load_or_stop(config: Path | None, *, mode: Mode | None = None) -> Loaded:
+    """The configuration, or every fault of it on standard error and exit code 2."""
+    try:
+        return load_settings(config, mode=mode)
+    except SettingsInvalid as error:
+        stop(str(error), ExitCode.USAGE)
+
+
+def cloud_config(settings: Settings) -> CloudConfig:
+    """What the client is told of the control plane; stops where something needed is missing."""
+    missing = settings.cloud.missing()
+    if missing:
+        stop("\n".join(missing), ExitCode.USAGE)
+    cloud = settings.cloud
+    return CloudConfig(
+        base_url=cloud.base_url,
+        tenant_url=cloud.tenant_base_url,
+        inventory_url=cloud.inventory_base_url,
+        org_id=cloud.org_id or "",
+        project_id=cloud.project_id or "",
+        token=cloud.token,
+        email=cloud.email,
+        password=cloud.password,
+        token_lifetime_seconds=cloud.token_lifetime_seconds,
+        deadline_seconds=cloud.deadline_seconds,
+        limits=ReadLimits(
+            deadline_seconds=cloud.read_deadline_seconds, page_size=cloud.page_size
+        ),
+        ca_file=cloud.ca_file,
+    )
+
+
+@asynccontextmanager
+async def open_cloud(settings: Settings) -> AsyncIterator[CloudClient]:
+    """A client of the control plane. Retries are silent here: a person is waiting."""
+    stamina.instrumentation.set_on_retry_hooks([])
+    async with CloudClient(cloud_config(settings), clock=SystemClock()) as client:
+        yield client
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Run one piece of asynchronous work; an error of the platform or the daemon ends the command
+    with its sentence.
+    """
+
+    async def whole() -> T:
+        return await work()
+
+    try:
+        return asyncio.run(whole())
+    except (CloudError, DaemonError, SecretUnreadable) as error:
+        stop(str(error))
+    except KeyboardInterrupt:
+        stop("interrupted")
+
+
+def daemon_for(config: Path | None, url: str | None) -> DaemonClient:
+    """A client of the running daemon: at `url`, or where the configuration lets it listen."""
+    try:
+        settings = load_settings(config).settings
+    except SettingsInvalid as error:
+        if url is None:
+            stop(str(error), ExitCode.USAGE)
+        return DaemonClient(url)
+    return DaemonClient(url or daemon_url(settings), token=settings.web.admin_token)
+
+
+def daemon_url(settings: Settings) -> str:
+    """Where the daemon of this configuration is to be found from this machine."""
+    host = settings.web.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # read, not bound
+    shown = f"[{host}]" if ":" in host else host
+    scheme = "http" if settings.web.config_file is None else "https"
+    return f"{scheme}://{shown}:{settings.web.port}{settings.web.route_prefix}"

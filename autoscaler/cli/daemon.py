@@ -1,0 +1,155 @@
+"""A client of a running daemon's HTTP API, as the verbs use it.
+
+The admin token goes along only where something is changed.
+"""
+
+import asyncio
+import getpass
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+
+from autoscaler.core.hosts import is_loopback, unsafe_because
+from autoscaler.core.model import Json
+
+DEADLINE_SECONDS: Final = 90.0
+"""Longest that a call may take. A probe on demand may take a minute."""
+BODY_LIMIT: Final = 64 * 1024 * 1024
+
+
+class DaemonError(Exception):
+    """The daemon cannot be asked, or refused; the text says why and what next."""
+
+
+class DaemonAbsent(DaemonError):
+    """Nobody answers there."""
+
+
+class DaemonClient:
+    """Asks one daemon. Each call opens a connection of its own: a verb makes one or two."""
+
+    def __init__(self, url: str, *, token: Callable[[], str] | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+
+    @property
+    def url(self) -> str:
+        """Where the daemon is."""
+        return self._url
+
+    async def get(self, *path: str, **query: str | None) -> dict[str, Any]:
+        """Read something."""
+        params = {key: value for key, value in query.items() if value is not None}
+        return await self._call("GET", path, params=params)
+
+    async def change(
+        self, method: str, *path: str, body: Mapping[str, Json] | None = None
+    ) -> dict[str, Any]:
+        """Change something; carries the admin token."""
+        return await self._call(method, path, body=body, is_change=True)
+
+    async def text(self, path: str) -> tuple[int, str]:
+        """Status and text of a plain page."""
+        async with self._session() as session, session.get(self._url + path) as response:
+            return response.status, (await response.content.read(65536)).decode(errors="replace")
+
+    async def _call(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Json] | None = None,
+        is_change: bool = False,
+    ) -> dict[str, Any]:
+        url = self._url + "/api/v1/" + "/".join(quote(part, safe="") for part in path)
+        headers = self._proof() if is_change else {}
+        async with self._session() as session:
+            response = await session.request(
+                method, url, params=params, json=body, headers=headers, allow_redirects=False
+            )
+            async with response:
+                return await _read(response)
+
+    def _proof(self) -> dict[str, str]:
+        if self._token is None:
+            return {}
+        because = unsafe_because(self._url)
+        if because:
+            raise DaemonError(f"the admin token is not sent to {self._url}: it {because}")
+        return {"Authorization": f"Bearer {self._token()}"}
+
+    def _session(self) -> "_Session":
+        return _Session(self._url)
+
+
+class _Session:
+    """One session, whose errors are put into words."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> aiohttp.ClientSession:
+        parts = urlsplit(self._url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise DaemonError(f"{self._url} is no URL of a daemon, such as http://127.0.0.1:9464")
+        tls: ssl.SSLContext | bool = True
+        if parts.scheme == "https" and is_loopback(parts.hostname):
+            tls = False  # the certificate names the public host, and nobody is between
+        connector = aiohttp.TCPConnector(ssl=tls)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
+        )
+        return self._session
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+        if isinstance(error, aiohttp.ClientConnectionError):
+            raise DaemonAbsent(
+                f"no daemon answers at {self._url}. Start one with `neevscale run`, or name "
+                "another with --url or NEEVSCALE_URL"
+            ) from error
+        if isinstance(error, asyncio.TimeoutError):
+            raise DaemonError(
+                f"the daemon at {self._url} did not answer within {DEADLINE_SECONDS:g} s"
+            ) from error
+
+
+async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    raw = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        raw += chunk
+        if len(raw) > BODY_LIMIT:
+            raise DaemonError(f"the answer of {response.url.origin()} is too long")
+    try:
+        data = _json(bytes(raw))
+    except ValueError as error:
+        raise DaemonError(
+            f"{response.url.origin()} is no neevscale daemon: HTTP {response.status}, no JSON"
+        ) from error
+    if response.status < 300:
+        return data
+    error = data.get("error")
+    said = error.get("message") if isinstance(error, dict) else None
+    raise DaemonError(str(said or f"the daemon answered HTTP {response.status}"))
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    data = json.loads(raw)
+    if not isinstance(data, dict):
+        raise ValueError("no object")  # noqa: TRY004  # as for a text that is no JSON at all
+    return data
+
+
+def who() -> str:
+    """Who gives an order, for those who look later."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
