@@ -1,0 +1,327 @@
+"""The outbox: order, retries, circuits, collapse, dead letters; on virtual time, over real HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from helpers_notify import (
+    EPOCH,
+    Fault,
+    RecordingMeter,
+    Seen,
+    Sink,
+    opened,
+    parts,
+    put,
+    row,
+    serving,
+)
+
+from autoscaler.clock import run_virtual
+from autoscaler.core.model import Json
+from autoscaler.core.snapshot import Severity
+from autoscaler.notify.config import WebhookConfig
+from autoscaler.notify.http import Http
+from autoscaler.notify.lane import LaneParts
+from autoscaler.notify.outbox import Outbox
+from autoscaler.notify.receiver import Attempt
+from autoscaler.notify.webhook import WebhookReceiver
+
+Story = Callable[[Outbox, Sink, LaneParts], Awaitable[None]]
+
+
+def play(story: Story) -> None:
+    """Run a story with one signed-less `neev.v1` webhook named `hook`."""
+
+    async def main() -> None:
+        seams = parts()
+        http = Http(seams.clock)
+        async with serving(Sink()) as sink:
+            config = WebhookConfig(name="hook", url=lambda: sink.url, shape="neev.v1")
+            async with opened([WebhookReceiver(config, http)], seams, http) as outbox:
+                await story(outbox, sink, seams)
+
+    run_virtual(main())
+
+
+async def run_for(outbox: Outbox, seconds: float, *, every: float = 1.0) -> None:
+    """Call `send_due` each second for a while, as the daemon does."""
+    passed = 0.0
+    while passed < seconds:
+        await outbox.send_due()
+        await asyncio.sleep(every)
+        passed += every
+    await outbox.drain()
+
+
+def kinds(sink: Sink) -> list[str]:
+    return [seen.json["type"].removeprefix("alert.") for seen in sink.taken]
+
+
+def ids(seen: list[Seen]) -> list[str]:
+    return [one.headers["webhook-id"] for one in seen]
+
+
+def test_rows_of_one_alert_are_sent_in_order() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, row("trigger"))
+        await run_for(outbox, 1)
+        put(seams.store, row("reminder", sequence=1), row("resolve", sequence=2))
+        await run_for(outbox, 1)
+        assert [seen.json["data"]["sequence"] for seen in sink.taken] == [0, 1, 2]
+        assert kinds(sink) == ["firing", "firing", "resolved"]
+        assert seams.store.queued() == []
+
+    play(story)
+
+
+def test_a_repeat_after_a_500_carries_the_same_id() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=500), Fault(status=503)]
+        put(seams.store, row())
+        await run_for(outbox, 30)
+        assert len(sink.seen) == 3
+        assert len(set(ids(sink.seen))) == 1
+        assert kinds(sink) == ["firing"]
+
+    play(story)
+
+
+def test_a_429_waits_for_the_seconds_it_names() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=429, headers={"Retry-After": "40"})]
+        put(seams.store, row())
+        await run_for(outbox, 39)
+        assert len(sink.seen) == 1
+        await run_for(outbox, 5)
+        assert kinds(sink) == ["firing"]
+
+    play(story)
+
+
+def test_a_429_waits_until_the_date_it_names() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        # EPOCH is Fri, 15 Jan 2027 08:00:00 GMT.
+        sink.faults = [Fault(status=429, headers={"Retry-After": "Fri, 15 Jan 2027 08:01:30 GMT"})]
+        put(seams.store, row())
+        await run_for(outbox, 89)
+        assert len(sink.seen) == 1
+        await run_for(outbox, 5)
+        assert kinds(sink) == ["firing"]
+
+    play(story)
+
+
+def test_a_rate_limited_receiver_is_left_alone_for_other_alerts_too() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=429, headers={"Retry-After": "20"})]
+        put(seams.store, row(deployment="chat-a"))
+        await run_for(outbox, 1)
+        put(seams.store, row(deployment="chat-b"))
+        await run_for(outbox, 15)
+        assert len(sink.seen) == 1
+        await run_for(outbox, 10)
+        assert len(sink.taken) == 2
+
+    play(story)
+
+
+def test_a_hang_ends_at_the_deadline_and_is_tried_again() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(how="hang")]
+        put(seams.store, row())
+        await run_for(outbox, 30)
+        assert kinds(sink) == ["firing"]
+        assert isinstance(seams.meter, RecordingMeter)
+        assert [failure for _, _, failure in seams.meter.notifications] == ["timeout", None]
+
+    play(story)
+
+
+def test_a_reset_connection_is_tried_again() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(how="reset"), Fault(how="reset")]
+        put(seams.store, row())
+        await run_for(outbox, 30)
+        assert kinds(sink) == ["firing"]
+        assert isinstance(seams.meter, RecordingMeter)
+        assert seams.meter.notifications[0] == ("hook", "trigger", "network")
+
+    play(story)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.always = Fault(status=307, headers={"Location": sink.url + "/elsewhere"})
+        put(seams.store, row())
+        await run_for(outbox, 3)
+        assert {seen.path for seen in sink.seen} == {"/"}
+        assert sink.taken == []
+
+    play(story)
+
+
+def test_a_receiver_that_is_down_for_an_hour_gets_everything_once_afterwards() -> None:
+    """Ten deployments fail, five of them recover meanwhile; nothing is lost, nothing doubled."""
+
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.always = Fault(status=502)
+        put(seams.store, *(row(deployment=f"chat-{n}") for n in range(10)))
+        await run_for(outbox, 1800, every=20)
+        ends = [row("resolve", deployment=f"chat-{n}", at=EPOCH + 1800) for n in range(5)]
+        put(seams.store, *ends)
+        await run_for(outbox, 1800, every=20)
+        tries_while_down = len(sink.seen)
+        assert outbox.receivers()[0].circuit_open
+        sink.always = None
+        await run_for(outbox, 120)
+        assert tries_while_down < 100, "an open circuit tries once a minute"
+        assert sorted(kinds(sink)) == ["firing"] * 5 + ["resolved"] * 5
+        over = [seen.json for seen in sink.taken if seen.json["type"] == "alert.resolved"]
+        assert all(told["data"]["collapsed"] for told in over)
+        assert len(set(ids(sink.taken))) == 10
+        assert seams.store.queued() == []
+
+    play(story)
+
+
+def test_an_end_follows_its_trigger_uncollapsed_where_that_got_through() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, row())
+        await run_for(outbox, 2)
+        put(seams.store, row("resolve", at=EPOCH + 2))
+        await run_for(outbox, 2)
+        assert [seen.json["data"]["collapsed"] for seen in sink.taken] == [False, False]
+
+    play(story)
+
+
+def test_a_warning_that_is_over_within_the_group_wait_is_told_once() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        waits = replace(row(severity=Severity.WARNING), next_attempt_at=EPOCH + 30)
+        put(seams.store, waits, row("resolve", severity=Severity.WARNING))
+        await run_for(outbox, 29)
+        assert sink.taken == []
+        await run_for(outbox, 5)
+        assert kinds(sink) == ["resolved"]
+        assert sink.taken[0].json["data"]["collapsed"]
+
+    play(story)
+
+
+def test_a_refused_row_is_a_dead_letter_and_its_end_tells_both() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=400, text="no such field")]
+        put(seams.store, row())
+        await run_for(outbox, 2)
+        view = outbox.receivers()[0]
+        assert (view.dead_letters, view.queued) == (1, 0)
+        assert "400" in view.last_error
+        put(seams.store, row("resolve", at=EPOCH + 2))
+        await run_for(outbox, 2)
+        assert sink.taken[0].json["data"]["collapsed"]
+
+    play(story)
+
+
+def test_dead_letters_are_counted_over_a_restart() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=400)]
+        put(seams.store, row())
+        await run_for(outbox, 2)
+        config = WebhookConfig(name="hook", url=lambda: sink.url)
+        again = [WebhookReceiver(config, Http(seams.clock))]
+        async with opened([*again], seams) as restarted:
+            assert restarted.receivers()[0].dead_letters == 1
+
+    play(story)
+
+
+def test_a_row_that_is_too_old_is_given_up() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, row(at=EPOCH - 73 * 3600))
+        await run_for(outbox, 2)
+        assert sink.seen == []
+        assert outbox.receivers()[0].dead_letters == 1
+
+    play(story)
+
+
+def test_rows_of_a_receiver_that_is_no_longer_configured_are_given_up() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, row(receiver="gone"))
+        await run_for(outbox, 2)
+        assert seams.store.queued() == []
+
+    play(story)
+
+
+def test_410_says_that_the_receiver_should_be_removed() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        sink.faults = [Fault(status=410)]
+        put(seams.store, row())
+        await run_for(outbox, 2)
+        assert "remove the receiver" in outbox.receivers()[0].last_error
+
+    play(story)
+
+
+def test_a_receiver_that_hangs_holds_up_no_other() -> None:
+    async def main() -> None:
+        seams = parts()
+        http = Http(seams.clock)
+        async with serving(Sink(always=Fault(how="hang"))) as slow, serving(Sink()) as quick:
+            receivers = [
+                WebhookReceiver(WebhookConfig(name="slow", url=lambda: slow.url), http),
+                WebhookReceiver(WebhookConfig(name="quick", url=lambda: quick.url), http),
+            ]
+            async with opened([*receivers], seams, http) as outbox:
+                put(seams.store, row(receiver="slow"), row(receiver="quick"))
+                await outbox.send_due()
+                put(seams.store, row(receiver="quick", deployment="chat-b"))
+                await outbox.send_due()
+                assert len(quick.taken) == 2
+                assert seams.clock.now() - EPOCH <= 1.5
+
+    run_virtual(main())
+
+
+def test_a_broken_receiver_is_counted_and_tried_again() -> None:
+    class Broken:
+        name, kind, collapses = "hook", "broken", True
+        tries = 0
+
+        async def send(self, attempt: Attempt) -> dict[str, Json]:
+            self.tries += 1
+            if self.tries == 1:
+                raise ZeroDivisionError
+            return {}
+
+    async def main() -> None:
+        seams = parts()
+        broken = Broken()
+        async with opened([broken], seams) as outbox:
+            put(seams.store, row())
+            await run_for(outbox, 5)
+        assert broken.tries == 2
+        assert seams.store.queued() == []
+
+    run_virtual(main())
+
+
+def test_a_crash_between_send_and_record_repeats_the_same_key() -> None:
+    """The row is sent, the process dies before the store knows: the next one sends it again."""
+
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, row())
+        await run_for(outbox, 1)
+        fresh = parts()
+        put(fresh.store, row())
+        config = WebhookConfig(name="hook", url=lambda: sink.url, shape="neev.v1")
+        http = Http(fresh.clock)
+        async with opened([WebhookReceiver(config, http)], fresh, http) as restarted:
+            await run_for(restarted, 1)
+        assert len(sink.taken) == 2
+        assert len(set(ids(sink.taken))) == 1
+
+    play(story)
