@@ -23,6 +23,7 @@ from autoscaler.emulator.profiles import Profile
 from autoscaler.emulator.workload import Request
 
 PROBE_PROMPT_TOKENS = 40
+"""What our probes ask: short, so that they cost next to nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
