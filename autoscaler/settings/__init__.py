@@ -11,6 +11,7 @@ from autoscaler.settings.alerting import (
     RouteSettings,
     SloWindowsSettings,
     StormSettings,
+    ThresholdsSettings,
 )
 from autoscaler.settings.cloud import CloudSettings
 from autoscaler.settings.faults import Fault, SettingsInvalid
@@ -98,6 +99,7 @@ __all__ = [
     "StateSettings",
     "StepLimitSettings",
     "StormSettings",
+    "ThresholdsSettings",
     "WebSettings",
     "WebhookSettings",
     "WebhookShape",

@@ -23,7 +23,7 @@ from autoscaler.settings.receivers import (
 from autoscaler.settings.scaling import Cron, TimeZone
 from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
-from autoscaler.settings.units import Count, Objective, Seconds, SecondsOrZero
+from autoscaler.settings.units import Count, Objective, PlainUrl, Ratio, Seconds, SecondsOrZero
 
 _MATCHER = re.compile(r"([a-z_]+)(=~|!~|!=|=)(.*)", re.DOTALL)
 _LABELS = ("alertname", "deployment", "severity", "project")
@@ -112,6 +112,42 @@ class StormSettings(Section):
     """The time in which they are counted."""
 
 
+class ThresholdsSettings(Section):
+    """From when on something is an alert. Each is the catalogue's own unless written here."""
+
+    init_deadline_seconds: Seconds = 1200
+    """Initializing for longer is stuck; twice as long is critical. Large models load in minutes."""
+    terminating_deadline_seconds: Seconds = 1800
+    """Terminating for longer is stuck."""
+    down_consecutive: Count = 3
+    """Failed probes in a row that make an endpoint down."""
+    up_consecutive: Count = 2
+    """Good probes in a row that make it up again."""
+    degraded_window_seconds: Seconds = 900
+    """Window in which failed probes are counted."""
+    degraded_ratio: Ratio = 0.2
+    """Share of failed probes in it that makes an endpoint degraded."""
+    degraded_clear_ratio: Ratio = 0.1
+    """Share at which it no longer is; lower, so that it does not flap."""
+    flap_transitions: Count = 6
+    """Changes of status within `flap_window_seconds` that are flapping."""
+    flap_window_seconds: Seconds = 3600
+    """The time in which they are counted."""
+    stale_seconds: Seconds = 300
+    """Control plane unseen for this long, or five polls, is stale."""
+    price_stale_seconds: Seconds = 7 * 86400
+    """Prices unseen for this long are stale."""
+    cost_anomaly_ratio: Annotated[float, Field(gt=1)] = 1.5
+    """Today's cost over a usual day's that is an anomaly."""
+    loop_lag_seconds: Seconds = 0.25
+    """Lag of our own event loop from which probes cannot be trusted."""
+
+    def broken_rules(self) -> Iterator[tuple[str, str]]:
+        """An alert ends below where it begins."""
+        if self.degraded_clear_ratio > self.degraded_ratio:
+            yield "degraded_clear_ratio", "must not exceed degraded_ratio"
+
+
 class AlertingSettings(Section):
     """Alerts: receivers, routes, and when to stay quiet."""
 
@@ -131,6 +167,8 @@ class AlertingSettings(Section):
     """The long tail, through apprise."""
     routes: tuple[RouteSettings, ...] = ()
     """Which alerts go where. None = every alert to every receiver."""
+    fallback: tuple[str, ...] = ()
+    """Receivers that hear what no route takes, and of other receivers that fail. Empty = all."""
     group_wait_seconds: SecondsOrZero = 30
     """How long a warning waits for others to travel with. Critical ones never wait."""
     reminder_seconds: Seconds | None = 4 * 3600
@@ -141,6 +179,10 @@ class AlertingSettings(Section):
     """Times in which matching alerts are not sent."""
     overrides: Mapping[str, AlertOverrideSettings] = {}
     """Name of an alert to what is different for it."""
+    thresholds: ThresholdsSettings = ThresholdsSettings()
+    """From when on something is an alert."""
+    runbook_url: PlainUrl = "https://github.com/neevcloud/neevscale/blob/main/docs/runbooks"
+    """Where the runbooks can be read; the alert's name and `.md` follow."""
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     """An outbound sign of life."""
     storm: StormSettings = StormSettings()
@@ -164,14 +206,13 @@ class AlertingSettings(Section):
         if len(named) < sum(len(listed) for listed in self._lists()):
             yield "routes", "cannot tell receivers apart: two have the same name"
         known = named.keys() | {receiver.kind for receiver in named.values()}
+        there_are = ", ".join(sorted(known)) or "none"
+        used = [("fallback", name) for name in self.fallback]
         for number, route in enumerate(self.routes):
-            for name in route.receivers:
-                if name not in known:
-                    yield (
-                        f"routes.{number}.receivers",
-                        f"names {name!r}, which is no receiver; there are: "
-                        + (", ".join(sorted(known)) or "none"),
-                    )
+            used += [(f"routes.{number}.receivers", name) for name in route.receivers]
+        for key, name in used:
+            if name not in known:
+                yield key, f"names {name!r}, which is no receiver; there are: {there_are}"
 
     def _lists(self) -> tuple[tuple[ReceiverSettings, ...], ...]:
         return (

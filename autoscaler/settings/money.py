@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from itertools import pairwise
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from autoscaler.core.cost import BILLABLE
 from autoscaler.core.words import Status
-from autoscaler.settings.scaling import TimeZone
 from autoscaler.settings.section import Section
-from autoscaler.settings.units import Money, Ratio
+from autoscaler.settings.units import Money
 
 
 class PriceSettings(Section):
@@ -19,30 +18,15 @@ class PriceSettings(Section):
     price: Money
     """Price of one GPU for one hour."""
     since: date | None = None
-    """First day (UTC) on which it is valid. None = ever since."""
-    until: date | None = None
-    """First day (UTC) on which it is no longer valid. None = until further notice."""
-
-    def broken_rules(self) -> Iterator[tuple[str, str]]:
-        """A price is valid for some time."""
-        if self.since is not None and self.until is not None and self.until <= self.since:
-            yield "until", f"({self.until}) must be after since ({self.since})"
+    """First day (UTC) on which it holds, until the next price's. None = ever since."""
 
     @property
-    def since_at(self) -> float | None:
-        """First instant of its validity; None = ever since."""
-        return _midnight(self.since)
-
-    @property
-    def until_at(self) -> float | None:
-        """First instant after its validity; None = until further notice."""
-        return _midnight(self.until)
-
-
-def _midnight(day: date | None) -> float | None:
-    if day is None:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    def since_at(self) -> float:
+        """First instant at which it holds; 0 = ever since."""
+        if self.since is None:
+            return 0.0
+        day = self.since
+        return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def _as_list(value: object) -> object:
@@ -64,35 +48,30 @@ class PricesSettings(Section):
     the inventory's, the inventory's prices are not used at all.
     """
     per_gpu_hour: Mapping[str, PriceList] = {}
-    """GPU configuration (`gpu-h100-80g-20cpu-125g`, or a glob over it) to the price of one GPU for
-    one hour: a number, or a list of `{price, since, until}`.
+    """GPU configuration (`gpu-h100-80g-20cpu-125g`) to the price of one GPU for one hour: a number,
+    or a list of `{price, since}`.
     """
     per_deployment: Mapping[str, PriceList] = {}
-    """Deployment name (or a glob over it) to the price of one of its GPUs for one hour; wins over
-    `per_gpu_hour`.
+    """Deployment name to the price of one of its GPUs for one hour; wins over `per_gpu_hour`."""
+    billable_statuses: tuple[Status, ...] = BILLABLE
+    """Statuses in which the platform bills. That `failed` is one is an assumption; `unknown` is one
+    because not knowing costs as well.
     """
-    billable_statuses: tuple[Status, ...] = (
-        Status.INITIALIZING,
-        Status.READY,
-        Status.FAILED,
-        Status.TERMINATING,
-    )
-    """Statuses in which the platform bills. That `failed` is one is an assumption."""
 
     def broken_rules(self) -> Iterator[tuple[str, str]]:
-        """At any instant at most one price."""
+        """On any day one price, in one currency."""
         for table in ("per_gpu_hour", "per_deployment"):
             prices: Mapping[str, tuple[PriceSettings, ...]] = getattr(self, table)
             for name, listed in prices.items():
-                if _overlap(listed):
-                    yield f"{table}.{name}", "has two prices for the same day"
+                if len({price.since_at for price in listed}) < len(listed):
+                    yield f"{table}.{name}", "has two prices that begin on the same day"
         if (self.per_gpu_hour or self.per_deployment) and self.currency is None:
             yield "currency", "must be given where prices are, such as currency: USD"
 
-
-def _overlap(prices: tuple[PriceSettings, ...]) -> bool:
-    spans = sorted((p.since or date.min, p.until or date.max) for p in prices)
-    return any(later_since < until for (_, until), (later_since, _) in pairwise(spans))
+    def listed_for(self, deployment: str, gpu_config_id: str) -> tuple[PriceSettings, ...]:
+        """The prices written for one deployment, oldest first; empty if none are."""
+        found = self.per_deployment.get(deployment) or self.per_gpu_hour.get(gpu_config_id, ())
+        return tuple(sorted(found, key=lambda price: price.since_at))
 
 
 class BudgetSettings(Section):
@@ -102,7 +81,3 @@ class BudgetSettings(Section):
     """Money for all deployments together. None = no budget of the fleet."""
     enforce: bool = False
     """Whether budgets also refuse increases beyond their pace. Off: a budget is first a warning."""
-    alert_ratios: tuple[Ratio, ...] = (0.8, 1.0)
-    """Shares of a budget at whose spending people are told."""
-    timezone: TimeZone = "UTC"
-    """Time zone in which days and months of the accounts begin."""
