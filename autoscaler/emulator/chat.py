@@ -61,10 +61,9 @@ def read_chat(raw: bytes, *, model: str, max_model_len: int, serving: Serving) -
     stream = body.get("stream") is True
     options = _stream_options(body, stream=stream)
     prompt_tokens = TEMPLATE_TOKENS + -(-len(prompt) // CHARACTERS_PER_TOKEN)
-    output_tokens, finish_reason = _length(
-        body, prompt, room=max_model_len - prompt_tokens, serving=serving
-    )
-    _require_room(prompt_tokens, output_tokens, max_model_len)
+    most = _limit(body, room=max_model_len - prompt_tokens)
+    _require_room(prompt_tokens, most, max_model_len)
+    output_tokens, finish_reason = _length(body, prompt, most=most, serving=serving)
     include_usage = options.get("include_usage") is True and serving.stream_usage
     return ChatRequest(
         model=model,
@@ -135,12 +134,16 @@ def _stream_options(body: dict[str, Json], *, stream: bool) -> dict[str, Json]:
     return options
 
 
-def _length(body: dict[str, Json], prompt: str, *, room: int, serving: Serving) -> tuple[int, str]:
-    """Return (tokens, finish reason) of the answer."""
+def _limit(body: dict[str, Json], *, room: int) -> int:
+    """Return the most tokens that the answer may have."""
     key = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
     limit = _count(body, key, least=1)
+    return max(room, 1) if limit is None else limit
+
+
+def _length(body: dict[str, Json], prompt: str, *, most: int, serving: Serving) -> tuple[int, str]:
+    """Return (tokens, finish reason) of the answer."""
     least = _count(body, "min_tokens", least=0) or 0
-    most = max(room, 1) if limit is None else limit
     if least > most:
         raise _invalid("value_error", "body.min_tokens", "min_tokens must not exceed max_tokens")
     if body.get("ignore_eos") is True:
