@@ -23,6 +23,8 @@ class Score:
 
     gap: float
     """G: cost above the clairvoyant's at equal attainment; 0.2 = 20 % more."""
+    cost: float
+    """Replica-slots at that attainment, between the two nearest targets of the sweep."""
     attainment: float
     """The attainment that G is taken at: the wanted one, or the best reached if that is lower."""
     reached: bool
@@ -52,6 +54,7 @@ def score(runs: Sequence[Run], frontier: Frontier, *, wanted: float, static_cost
     days = len(near.need) / DAY_SLOTS
     return Score(
         gap=cost / best - 1.0,
+        cost=cost,
         attainment=attainment,
         reached=reached,
         attainment_gap=frontier.attainment_at(cost) - attainment,

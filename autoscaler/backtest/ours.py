@@ -151,7 +151,9 @@ class Ours:
         self._settle(view, at)
         observation = Observation(
             at=at,
-            deployment=self._deployment(view),
+            deployment=deployment_seen(
+                replicas=view.ready, settled=not view.pending, uptime_seconds=int(view.at)
+            ),
             read_at=at - 1.0,
             probes=self.probes.collect(view, count=self.probes_wanted(view.slot)),
             ask=self.ask,
@@ -179,22 +181,24 @@ class Ours:
         attention = self.state.attention
         return slot % 2 if attention is Attention.IDLE else PROBES_PER_SLOT[attention]
 
-    def _deployment(self, view: View) -> Deployment:
-        status = Status.INITIALIZING if view.pending else Status.READY
-        return Deployment(
-            id="dep-1",
-            name="backtest",
-            project_id="prj-1",
-            model_id="org/model",
-            model_name=None,
-            region="as-south-1",
-            status=status,
-            raw_status=status.value,
-            endpoint_url="http://127.0.0.1/v1",
-            gpu_config_id="gpu",
-            gpu_count=1,
-            replicas=view.ready,
-            created_at=EPOCH,
-            updated_at=None,
-            uptime_seconds=0 if view.pending else int(view.at),
-        )
+
+def deployment_seen(*, replicas: int, settled: bool, uptime_seconds: int) -> Deployment:
+    """Return the deployment of a backtest as the platform would list it."""
+    status = Status.READY if settled else Status.INITIALIZING
+    return Deployment(
+        id="dep-1",
+        name="backtest",
+        project_id="prj-1",
+        model_id="org/model",
+        model_name=None,
+        region="as-south-1",
+        status=status,
+        raw_status=status.value,
+        endpoint_url="http://127.0.0.1/v1",
+        gpu_config_id="gpu",
+        gpu_count=1,
+        replicas=replicas,
+        created_at=EPOCH,
+        updated_at=None,
+        uptime_seconds=uptime_seconds if settled else 0,
+    )

@@ -99,9 +99,8 @@ def _grid(across: Axis, up: Axis) -> list[str]:
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{label}</text>')
     for value in _ticks(across, 8):
         label = across.form.format(value * across.scale)
-        parts.append(
-            f'<text x="{_x(across, value):.0f}" y="{HEIGHT - 16}" text-anchor="middle">{label}</text>'
-        )
+        x = _x(across, value)
+        parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 16}" text-anchor="middle">{label}</text>')
     parts.append(
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">{escape(across.unit)}</text>'
     )

@@ -73,8 +73,7 @@ def render(story: Story) -> str:
         "<h2>Replicas against need</h2>",
         _day(story),
         _actions(story.decisions),
-        f"<h2>Cost over attainment, everybody at {len(next(iter(story.sweeps.values())))} "
-        "targets</h2>",
+        "<h2>Cost over attainment, everybody swept over its own target</h2>",
         _frontiers(story),
         f"<h2>At {story.wanted:.0%} attainment</h2>",
         _table(story),
@@ -93,8 +92,8 @@ def _subtitle(story: Story) -> str:
     hours = len(run.need) * SLOT_SECONDS / 3600
     itl = world.objective.itl_ratio * world.load.alpha_seconds
     return (
-        f"{world.load.name}: {hours:.1f} h, need {run.need.min()} to {run.need.max()} replicas, cold "
-        f"start {world.cold_start_seconds:g} s, SLO ITL {itl * 1000:.1f} ms and wait "
+        f"{world.load.name}: {hours:.1f} h, need {run.need.min()} to {run.need.max()} replicas, "
+        f"cold start {world.cold_start_seconds:g} s, SLO ITL {itl * 1000:.1f} ms and wait "
         f"{world.objective.wait_seconds:g} s. {story.shown}: attainment {run.attainment:.2%}, "
         f"{run.actions} scale calls, {run.flaps} flaps."
     )
@@ -196,8 +195,8 @@ def _table(story: Story) -> str:
             f"<td>{found.recover_seconds:.0f} s</td></tr>"
         )
     return (
-        f"<table>{head}{''.join(rows)}</table><p class='sub'>G: cost above a clairvoyant's at equal "
-        "attainment. Short and surplus: mean share of the need.</p>"
+        f"<table>{head}{''.join(rows)}</table><p class='sub'>G: cost above a clairvoyant's at "
+        "equal attainment. Short and surplus: mean share of the need.</p>"
     )
 
 
