@@ -172,7 +172,8 @@ class Conversation:
                     transcript.close(End.BROKEN, f"the body broke off: {error}")
                 elif self.loop.time() >= self._deadline(exchange)[0]:
                     self._time_out(exchange)
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, RuntimeError) as error:
+                # A RuntimeError is aiohttp's word for a connection that is closed already.
                 transcript.close(End.BROKEN, f"the body broke off: {error}")
             except MemoryError as error:
                 transcript.close(End.BROKEN)
@@ -233,14 +234,14 @@ class Conversation:
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
         """Read to the end of the body, so that the connection can be used again."""
-        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
             async with asyncio.timeout(ERROR_BODY_SECONDS):
                 while await response.content.readany():
                     pass
 
     async def _read_refusal(self, response: aiohttp.ClientResponse) -> str:
         body = b""
-        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
             async with asyncio.timeout(ERROR_BODY_SECONDS):
                 while len(body) < ERROR_BODY_BYTES:
                     read = await response.content.readany()

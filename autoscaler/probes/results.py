@@ -82,7 +82,7 @@ def build_result(context: Context, exchange: Exchange, config: ProbeConfig) -> P
             headers_at=exchange.headers_at,
             tokens=None if verdict.timing.buffered else tokens,
         ),
-        untrusted=_untrusted(context, exchange, verdict, config),
+        untrusted=_untrusted(context, exchange, verdict, config, ok=failure is None),
         warmup=context.warmup,
         retry_after_seconds=retry_after(exchange.retry_after, now=context.sent_at),
         cert_expires_at=certificate_instant(exchange.cert_not_after),
@@ -148,7 +148,7 @@ def _trusted_times(
 
 
 def _untrusted(
-    context: Context, exchange: Exchange, verdict: Verdict, config: ProbeConfig
+    context: Context, exchange: Exchange, verdict: Verdict, config: ProbeConfig, *, ok: bool
 ) -> tuple[UntrustedReason, ...]:
     reasons: list[UntrustedReason] = []
     fault = exchange.fault
@@ -156,6 +156,16 @@ def _untrusted(
         reasons.append(fault.untrusted)
     if context.worst_lag > LARGEST_LAG_SECONDS:
         reasons.append(UntrustedReason.CLIENT_FAULT)
+    if ok:  # a failure has no latency that could be spoiled
+        reasons += _spoiled(context, exchange, verdict, config)
+    return tuple(dict.fromkeys(reasons))
+
+
+def _spoiled(
+    context: Context, exchange: Exchange, verdict: Verdict, config: ProbeConfig
+) -> list[UntrustedReason]:
+    """Why the latencies of a success must not be counted."""
+    reasons = []
     ttft = verdict.ttft_seconds
     if ttft is not None and exchange.first_delay > max(
         config.lag_tolerance_seconds, config.lag_tolerance_ratio * ttft
@@ -166,7 +176,7 @@ def _untrusted(
     cached, prompt = verdict.cached_tokens, verdict.prompt_tokens
     if context.profile.salted and cached and prompt and cached > LARGEST_CACHED_SHARE * prompt:
         reasons.append(UntrustedReason.CACHED_PREFIX)
-    return tuple(dict.fromkeys(reasons))
+    return reasons
 
 
 def unsent(
