@@ -21,9 +21,9 @@ class Physics:
     plateau_seqs: int = 0
     """Batches below this cost as much as one of this size. vLLM on CPU showed 6 to 8; 0 = none."""
     exponent: float = 1.0
-    """kappa in load = (1 - alpha/ITL)^kappa, roughly: below 1 the latency rises late and steeply
-    (0.5 was fitted to a vLLM), above 1 early and flatly; 0.5 to 1.6 were seen. Cost per sequence is
-    scaled by (n / max_num_seqs)^(1/kappa - 1): at a full batch the profile holds."""
+    """kappa in load = (1 - alpha/ITL)^kappa. Below 1 the latency rises late and steeply (0.5 was
+    fitted to a vLLM), above 1 early and flatly; 0.5 to 1.6 were seen. It bends what decoding
+    costs, not what prompts cost, and leaves the capacity where it is; see `steptime.bend`."""
     drift_ratio: float = 0.0
     """Amplitude of a slow sine by which all step times swing; 0.125 swings by 25 %."""
     drift_period_seconds: float = 3600.0

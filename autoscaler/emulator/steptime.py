@@ -2,16 +2,16 @@
 
 A step of n running sequences, B of them decoding, takes
 
-    drift(t) (1 + jitter) (d + overhead + decode_gain[n] (e B + f context)
-                           + prefill_gain[n] (dense - d - e B + c sum(chunk (chunk + 2 history))))
+    drift(t) (1 + jitter) (d + overhead + gain[n] (e B + f context)
+                           + dense - d - e B + c sum(chunk (chunk + 2 history)))
 
-with the letters of `profiles`. With the knobs at rest (gains and drift 1, jitter 0) this is the
+with the letters of `profiles`. With the knobs at rest (gain and drift 1, jitter 0) this is the
 profile's formula exactly. A run of k steps that only decode takes, B staying and the context
 growing by B with each,
 
     D(k) = k pace + growth k (k - 1) / 2 + pace (W[S + k] - W[S])
 
-with pace the first step's time, growth = drift decode_gain f B, and W the running sum of jitter
+with pace the first step's time, growth = drift gain f B, and W the running sum of jitter
 over the replica's steps, S of which are done. Example (8B on H100, 10 sequences of 1000 tokens
 each): pace = 6.905 + .0795 + .4256 = 7.41 ms, growth = .43 us, D(100) = 743 ms.
 """
@@ -30,6 +30,13 @@ DRIFT_SLOT_SECONDS = 10.0
 JITTER_STEPS = 1 << 15
 """Steps after which the table of jitter repeats: four minutes of a fast engine."""
 
+BEND_CONTEXT_TOKENS = 1000
+"""Context of the sequences for which `bend` is exact."""
+
+PROMPT_SHARE = 0.5
+"""Share of the load that prompts make up for which `bend` is exact; with the public traces on the
+8B profile it is .4 to .8."""
+
 ADMIT_RATIO = 0.99
 """Share of the KV capacity up to which prompts are admitted; the rest is for those that decode, so
 that an admission does not at once preempt (vLLM's watermark is 1 %)."""
@@ -43,9 +50,9 @@ class StepTime:
 
     __slots__ = (
         "budget_tokens",
-        "decode_gain",
         "drifts",
         "fixed_seconds",
+        "gain",
         "kv_admit_tokens",
         "kv_tokens",
         "max_seqs",
@@ -55,7 +62,6 @@ class StepTime:
         "per_prompt_token2",
         "per_sequence",
         "physics",
-        "prefill_gain",
         "prefill_seconds",
         "walk",
     )
@@ -73,12 +79,12 @@ class StepTime:
         self.prefill_seconds = slow * (profile.prefill_seconds - profile.decode_seconds)
         self.per_prompt_token = slow * profile.prefill_seconds_per_token
         self.per_prompt_token2 = slow * profile.prefill_seconds_per_token2
-        self.prefill_gain = [_bend(n, physics) for n in range(physics.max_num_seqs + 1)]
-        plateau = min(physics.plateau_seqs, physics.max_num_seqs)
-        self.decode_gain = [
-            self.prefill_gain[max(n, plateau)] * max(1.0, plateau / max(n, 1))
+        plateau = physics.plateau_seqs
+        self.gain = [
+            bend(max(n, plateau, 1), profile, physics.exponent) * max(1.0, plateau / max(n, 1))
             for n in range(physics.max_num_seqs + 1)
         ]
+        """Factor on what n sequences cost by decoding."""
         self.drifts = physics.drift_ratio > 0.0
         self.walk = _jitter_walk(physics.step_jitter_ratio, seed)
         """W, without its end, which is its begin again; empty without jitter."""
@@ -87,7 +93,7 @@ class StepTime:
         """Return the seconds of a step that only decodes, and by how much each next one is
         longer.
         """
-        gain = self.decode_gain[batch]
+        gain = self.gain[batch]
         growth = gain * self.per_context_token
         pace = self.fixed_seconds + gain * self.per_sequence * batch + growth * context
         if self.drifts:
@@ -126,9 +132,10 @@ class StepTime:
         )
         seconds = (
             self.fixed_seconds
-            + self.decode_gain[load.running]
+            + self.gain[load.running]
             * (self.per_sequence * batch + self.per_context_token * load.context)
-            + self.prefill_gain[load.running] * (extra + self.per_prompt_token2 * load.squares)
+            + extra
+            + self.per_prompt_token2 * load.squares
         )
         if self.drifts:
             seconds *= self.drift(at)
@@ -168,9 +175,38 @@ class MixedStep(NamedTuple):
     """Sum of chunk x (chunk + 2 x history) over the prompts."""
 
 
-def _bend(running: int, physics: Physics) -> float:
-    """Return (n / max)^(1/kappa - 1). 8 of 128 sequences at kappa = .5: 1/16 of the cost each."""
-    return math.pow(max(running, 1) / physics.max_num_seqs, 1.0 / physics.exponent - 1.0)
+def bend(running: int, profile: Profile, exponent: float) -> float:
+    """Return the factor on the decoding cost of so many sequences that makes 1 - alpha/ITL follow
+    load^p, p = 1/exponent, over a load of which prompts make up the share s = 1/2.
+
+    Work conservation says n = load T / delta, and T = alpha / (1 - load^p) is wanted: load is the
+    root of load / (1 - load^p) = n delta / alpha, all costs have to be load^(p-1) of the straight
+    line's, and decoding, prompts staying as they are, (load^(p-1) - s) / (1 - s) or nothing. At
+    high load this is 1: the capacity stays. alpha/delta, the sequences that double the step, is taken
+    for 1000 tokens of context and prompts that cost as much as decoding: 68 for the 8B on H100, so
+    that at exponent .5 30 sequences are a load of .38 and decode for nothing, 100 for .43.
+    """
+    if exponent == 1.0:
+        return 1.0
+    alpha = profile.decode_seconds + profile.overhead_seconds
+    per_sequence = (
+        profile.decode_seconds_per_sequence
+        + BEND_CONTEXT_TOKENS * profile.decode_seconds_per_context_token
+    )
+    load = _load(running * per_sequence / (1.0 - PROMPT_SHARE) / alpha, 1.0 / exponent)
+    return max(0.0, (load ** (1.0 / exponent - 1.0) - PROMPT_SHARE) / (1.0 - PROMPT_SHARE))
+
+
+def _load(ratio: float, power: float) -> float:
+    """Return the root of load / (1 - load^power) = ratio in 0..1, by halving."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        if middle < ratio * (1.0 - middle**power):
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _jitter_walk(ratio: float, seed: int) -> list[float]:
