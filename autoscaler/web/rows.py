@@ -11,7 +11,7 @@ from autoscaler.core.snapshot import Alert, AlertState, DeploymentView, Severity
 from autoscaler.core.words import Mode, Status, Verdict
 from autoscaler.web import formats
 from autoscaler.web.gauges import need
-from autoscaler.web.text import plain
+from autoscaler.web.text import plain, sentence
 
 TONES = {
     Status.READY: "good",
@@ -45,6 +45,7 @@ class NeedBar:
     """The estimated count against the running one, on one scale."""
 
     text: str
+    interval: str
     value: float
     low: float
     high: float
@@ -225,6 +226,7 @@ def _need_bar(view: DeploymentView) -> NeedBar | None:
     tone = "bad" if value > have else "warn" if high > have else "good"
     return NeedBar(
         text=f"{value:.1f}",
+        interval=f"{low:.1f} to {high:.1f}" if high > low else "",
         value=value,
         low=place(low),
         high=place(high),
@@ -247,7 +249,7 @@ def _decision(decision: Decision | None, now: float) -> DecisionCell | None:
         sign=VERDICT_SIGNS[decision.verdict],
         verdict=decision.verdict.value,
         reason=decision.reason.value,
-        because=plain(decision.because, 200),
+        because=sentence(plain(decision.because, 200)),
         at=decision.at,
         ago=formats.duration(now - decision.at),
     )

@@ -141,7 +141,7 @@ def _alerts(snapshot: Snapshot) -> Card:
     return Card(
         title="Alerts",
         figure=str(len(open_alerts)),
-        unit=f"{critical} critical" if critical else "firing",
+        unit=f"firing, {critical} critical" if critical else "firing",
         note=", ".join(list(names)[:2]) or "nothing fires",
         tone="bad" if critical else "warn" if open_alerts else "good",
     )

@@ -24,6 +24,11 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> str:
     return f"{cut[:-1]}…" if len(text) > limit else cut
 
 
+def sentence(text: str) -> str:
+    """Return `text` with a capital at its front: reasons are written to follow a colon."""
+    return text[:1].upper() + text[1:]
+
+
 def _visible(char: str) -> str:
     if char in "\n\t":
         return " "

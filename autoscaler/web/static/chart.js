@@ -18,8 +18,8 @@ function ticksOf(high, whole) {
   return ticks;
 }
 
-function hoursOf(from, to) {
-  const step = [300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600].find((f) => (to - from) / f <= 8) ?? 43200;
+function hoursOf(from, to, most) {
+  const step = [300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600].find((f) => (to - from) / f <= most) ?? 43200;
   const ticks = [];
   for (let at = Math.ceil(from / step) * step; at < to; at += step) ticks.push(at);
   return ticks;
@@ -58,7 +58,7 @@ function frame(plot, scale, height) {
     plot.append(s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
       s("text", { x: LEFT - 7, y: y(tick) + 4, "text-anchor": "end" }, show(tick)));
   }
-  for (const tick of hoursOf(from, to)) {
+  for (const tick of hoursOf(from, to, width / 80)) {
     plot.append(s("text", { x: x(tick), y: height - 4, "text-anchor": "middle" }, clock(tick)));
   }
   return { x, y, base: y(0) };
@@ -77,6 +77,12 @@ function highest(points, values, floor) {
   let high = floor;
   for (const point of points) for (const value of values) if (KNOWN(value(point))) high = Math.max(high, value(point));
   return high * 1.08;
+}
+
+// The scale of a latency: its objective and what 99 of 100 minutes stay below; one bad minute is cut.
+function usual(points, read, threshold) {
+  const sorted = points.map(read).filter(KNOWN).sort((a, b) => a - b);
+  return Math.max(threshold ?? 0.01, sorted[Math.floor(sorted.length * 0.99)] ?? 0) * 1.12;
 }
 
 /** Replicas against the estimated need. */
@@ -115,7 +121,7 @@ function latencyPlot(title, points, read, threshold) {
   return {
     title, height: 132, whole: false, show: latency,
     legend: [["k-value", "measured"], ...(threshold ? [["k-slo", `objective ${latency(threshold)}`]] : [])],
-    high: highest(points, [read], threshold ?? 0.01),
+    high: usual(points, read, threshold),
     draw: (plot, { x, y, base }, width) => {
       for (const run of runsOf(points, read)) {
         plot.append(s("path", { class: "value-area", d: area(run, (p) => x(p.at), (p) => y(read(p)), base, line) }),

@@ -1,7 +1,7 @@
 // A decision in plain words: what it wants, each rule's word, and what other counts would bring.
 
 import { ask, read } from "./api.js";
-import { DASH, clock, h, latency, money, moment, plain } from "./dom.js";
+import { DASH, clock, h, latency, money, moment, plain, sentence } from "./dom.js";
 
 const SIGNS = { up: "▲", down: "▼", hold: "●", blind: "◌" };
 
@@ -20,9 +20,9 @@ export function headline(decision) {
 function stepItem(step) {
   const moved = step.before !== step.after;
   return h("li", { class: moved ? "moved" : step.reason ? "shaped" : null },
-    h("span", { class: "rule" }, plain(step.rule, 60), step.reason ? [" ", h("code", null, plain(step.reason, 60))] : null),
+    h("span", { class: "rule" }, sentence(step.rule, 60), step.reason ? [" ", h("code", null, plain(step.reason, 60))] : null),
     h("span", { class: "counts" }, moved ? `${step.before} → ${step.after}` : `${step.after}`),
-    h("p", null, plain(step.because)));
+    h("p", null, sentence(step.because)));
 }
 
 function whatIf(decision, currency) {
@@ -49,7 +49,7 @@ export function argument(decision, currency) {
   const held = decision.held_until;
   return [
     h("p", { class: "lead" }, headline(decision)),
-    h("p", { class: "because" }, plain(decision.because)),
+    h("p", { class: "because" }, sentence(decision.because)),
     h("p", { class: "fine" }, chip(decision.verdict), " ", h("code", null, plain(decision.reason, 60)), ` decided ${moment(decision.at)}`,
       held ? `; held until ${clock(held)} UTC` : ""),
     decision.estimate?.because ? h("p", { class: "fine" }, `Estimate: ${plain(decision.estimate.because)}`) : null,

@@ -3,7 +3,7 @@
 import { read } from "./api.js";
 import { changesOf, drawStory } from "./chart.js";
 import { argument, chip, headline, openAt, openDecision } from "./decision.js";
-import { DASH, byId, clock, duration, h, latency, money, moment, percent, plain, s } from "./dom.js";
+import { DASH, byId, clock, duration, h, latency, money, moment, percent, plain, s, sentence } from "./dom.js";
 import * as orders from "./orders.js";
 
 const DAY = 86400;
@@ -33,8 +33,8 @@ function skeleton() {
     h("a", { class: "back", href: "#" }, "← All deployments"),
     part("head", "head"), part("order", "orders"),
     h("div", { class: "story" },
-      h("div", { class: "column" }, part("charts"), part("events")),
-      h("div", { class: "column" }, part("now"), part("alerts"), part("slo"), part("cost"), part("probe"), part("uptime"), part("policy"))));
+      h("div", { class: "column" }, part("charts"), part("events"), h("div", { class: "pair" }, part("probe"), part("uptime"))),
+      h("div", { class: "column" }, part("now"), part("alerts"), part("slo"), part("cost"), part("policy"))));
 }
 
 async function after(act) {
@@ -180,7 +180,7 @@ function eventItem({ at, decision, change }) {
   const act = () => (decision ? openDecision(decision, currency()) : openAt(state.id, [change], currency()));
   return h("li", null, h("button", { type: "button", "data-focus": String(at), onclick: act },
     h("time", null, clock(at)), chip(verdict), h("b", null, title),
-    decision ? h("span", { class: "text" }, plain(decision.because, 200)) : null));
+    decision ? h("span", { class: "text" }, sentence(decision.because, 200)) : null));
 }
 
 function events() {

@@ -29,6 +29,12 @@ export function plain(text, limit = 400) {
   return String(text ?? "").length > limit ? `${cut}…` : cut;
 }
 
+/** A sentence with a capital at its front: reasons are written to follow a colon. */
+export function sentence(text, limit) {
+  const shown = plain(text, limit);
+  return shown.charAt(0).toUpperCase() + shown.slice(1);
+}
+
 export function latency(seconds) {
   if (seconds === null || seconds === undefined) return DASH;
   if (seconds < 0.00995) return `${(seconds * 1000).toFixed(1)} ms`;
