@@ -64,19 +64,19 @@ class PriceBook:
         self._seen = learned
         return encode(learned)
 
-    def terms(self, gpu_config_id: str) -> Terms:
-        """Return on what terms deployments of one GPU configuration are billed."""
-        prices = self.live.config.prices.get(gpu_config_id)
-        if prices is None:
-            mixed = self.live.config.currency not in {None, self._seen.currency}
-            prices = () if mixed else self._seen.prices.get(gpu_config_id, ())
+    def terms(self, deployment: Deployment) -> Terms:
+        """Return on what terms a deployment is billed."""
+        prices = self.live.config.prices_for(deployment)
+        mixed = self.live.config.currency not in {None, self._seen.currency}
+        if not prices and not mixed:
+            prices = self._seen.prices.get(deployment.gpu_config_id, ())
         return Terms(
             prices=prices, currency=self.currency, max_gap_seconds=self.live.config.max_gap_seconds
         )
 
     def per_replica_hour(self, deployment: Deployment, at: float) -> float | None:
         """Return money per replica and hour; None = price unknown."""
-        price = self.terms(deployment.gpu_config_id).at(at)
+        price = self.terms(deployment).at(at)
         return None if price is None else float(price * deployment.gpu_count)
 
 
@@ -113,14 +113,14 @@ def charge(
         max_replicas=book.live.policy_for(watched.deployment).max_replicas,
         billable=book.live.config.billable,
     )
-    terms = book.terms(watched.deployment.gpu_config_id)
+    terms = book.terms(watched.deployment)
     watched.ledger = cost.advance(watched.ledger, rate, at=at, terms=terms, changed_at=changed_at)
     watched.touch("ledger")
 
 
 def view(watched: Watched, *, at: float, book: PriceBook) -> CostView | None:
     """Return one deployment's cost; None while its price is unknown."""
-    terms = book.terms(watched.deployment.gpu_config_id)
+    terms = book.terms(watched.deployment)
     return cost.view(watched.ledger, at=at, terms=terms)
 
 
@@ -132,7 +132,7 @@ def fleet_view(fleet: Iterable[Watched], *, at: float, book: PriceBook) -> CostV
 
 def close(watched: Watched, *, at: float, book: PriceBook) -> None:
     """End the accounts of a deployment found gone `at`."""
-    terms = book.terms(watched.deployment.gpu_config_id)
+    terms = book.terms(watched.deployment)
     watched.ledger = cost.close(watched.ledger, at=at, terms=terms)
     watched.uptime = uptime.close(
         watched.uptime, at=at, max_gap_seconds=book.live.config.max_gap_seconds

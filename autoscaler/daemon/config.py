@@ -4,7 +4,7 @@ Config is frozen and swapped whole by a reload; nothing here is read from files 
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from autoscaler.core.alerting.rules import AlertRules
@@ -20,6 +20,7 @@ from autoscaler.ports import (
     Meter,
     Notifier,
     ProbePlan,
+    SignalReader,
     Store,
 )
 
@@ -41,17 +42,18 @@ class Config:
     decide_seconds: float = 15.0
     notify_seconds: float = 1.0
     """How often the outbox is looked at; new rows are also sent at once."""
+    signals_seconds: float = 15.0
     inventory_seconds: float = 600.0
     heartbeat_seconds: float = 60.0
     prune_seconds: float = 3600.0
     keep_seconds: float = 30 * DAY_SECONDS
     """How long history, decisions and delivered notifications are kept."""
     keep_observations_seconds: float = 7 * DAY_SECONDS
-    prices: Mapping[str, tuple[Price, ...]] = field(default_factory=dict)
-    """GPU configuration to its prices over time; what is missing comes from the inventory."""
+    prices_for: Callable[[Deployment], tuple[Price, ...]] = lambda _: ()
+    """Prices of a deployment's GPU-hour over time, oldest first; empty = the inventory's."""
     currency: str | None = None
-    """Currency of `prices`; None = the inventory's is used. Where both are known and differ, the
-    inventory's prices are not used at all (SEMANTICS 5).
+    """Currency of these prices; None = the inventory's is used. Where both are known and differ,
+    the inventory's prices are not used at all (SEMANTICS 5).
     """
     billable: tuple[Status, ...] = BILLABLE
     fleet_budget: float | None = None
@@ -111,6 +113,8 @@ class Parts:
     store: Store
     notifier: Notifier
     meter: Meter
+    signals: tuple[SignalReader, ...] = ()
+    """Optional extra looks at each deployment."""
     heartbeat: Callable[[], Awaitable[None]] = no_heartbeat
     """Tells a dead man's switch that all is well; called only while the loops progress."""
     test_alert: TestAlert = no_receivers

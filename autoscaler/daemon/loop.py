@@ -130,6 +130,8 @@ class Daemon:
             self._housekeeping.keep_prober_memory()
         with self._board.guard("notify"):
             await _within(FLUSH_SECONDS, self._parts.notifier.send_due())
+        for reader in self._parts.signals:
+            await reader.close()
         await self._parts.notifier.close()
         await self._parts.prober.close()
         log.info("stopped")
@@ -170,7 +172,7 @@ class Daemon:
     def _schedule(self) -> None:
         config, every = self._live.config, self._parts.every
         delay = min(DECIDE_DELAY_SECONDS, config.decide_seconds / 4)
-        jobs = (
+        jobs = [
             ("discover", config.discover_seconds, self.discover_once, PATIENCE_SECONDS),
             ("decide", config.decide_seconds, self.decide_once, 0.0),
             ("notify", config.notify_seconds, self.notify_once, PATIENCE_SECONDS),
@@ -182,7 +184,10 @@ class Daemon:
             ),
             ("heartbeat", config.heartbeat_seconds, self.heartbeat_once, PATIENCE_SECONDS),
             ("gc", config.prune_seconds, self._housekeeping.clean_once, PATIENCE_SECONDS),
-        )
+        ]
+        if self._parts.signals:
+            read = self._probing.signals_once
+            jobs.append(("signals", config.signals_seconds, read, PATIENCE_SECONDS))
         for name, seconds, job, patience in jobs:
             watched = self._board.watched(name, seconds, job, patience=patience)
             every.add(name, seconds, watched, delay_seconds=delay if name == "decide" else 0.0)

@@ -56,6 +56,11 @@ class Probing:
             watched.inflight[due.number] = clock.now()
             self._begin(watched, target, due)
 
+    async def signals_once(self) -> None:
+        """Read the optional extra signals of every deployment that is ready."""
+        ready = [watched for watched in self._fleet if watched.deployment.is_ready]
+        await asyncio.gather(*(self._read_signals(watched) for watched in ready))
+
     def follow(self, watched: Watched) -> None:
         """Probe a deployment at the pace that its latest decision asks for, or not at all."""
         target = self._target(watched)
@@ -103,6 +108,12 @@ class Probing:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _read_signals(self, watched: Watched) -> None:
+        with self._board.guard("signals", watched.name):
+            target = self._target(watched) or watched.deployment
+            found = [await reader.read(target) for reader in self._parts.signals]
+            watched.signals = tuple(signal for read in found for signal in read)
 
     def _target(self, watched: Watched) -> Deployment | None:
         return watched.probe_target(self._live.policy_for(watched.deployment))

@@ -169,6 +169,7 @@ class Tick:
             deployment=deployment,
             read_at=watched.sighting.read_at,
             probes=tuple(watched.inbox),
+            signals=watched.signals,
             ask=watched.ask,
             orders=watched.orders,
             price_per_replica_hour=price,

@@ -12,7 +12,16 @@ from typing import TypeVar
 
 from autoscaler.core.codec import decode, encode
 from autoscaler.core.cost import Ledger
-from autoscaler.core.model import Ask, Decision, Deployment, Json, Notice, Orders, ProbeResult
+from autoscaler.core.model import (
+    Ask,
+    Decision,
+    Deployment,
+    Json,
+    Notice,
+    Orders,
+    ProbeResult,
+    Signal,
+)
 from autoscaler.core.policy import Policy
 from autoscaler.core.slo import SloState
 from autoscaler.core.state import State, decode_state, encode_state
@@ -65,6 +74,8 @@ class Watched:
     """Complete lists in a row that did not name it."""
     inbox: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=INBOX))
     """Results for the next tick."""
+    signals: tuple[Signal, ...] = ()
+    """The newest extra readings."""
     unseen_by_alerts: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=INBOX))
     recent: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=RECENT))
     inflight: dict[int, float] = field(default_factory=dict)
