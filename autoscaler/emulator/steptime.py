@@ -194,7 +194,8 @@ def bend(running: int, profile: Profile, exponent: float) -> float:
         + BEND_CONTEXT_TOKENS * profile.decode_seconds_per_context_token
     )
     load = _load(running * per_sequence / (1.0 - PROMPT_SHARE) / alpha, 1.0 / exponent)
-    return max(0.0, (load ** (1.0 / exponent - 1.0) - PROMPT_SHARE) / (1.0 - PROMPT_SHARE))
+    gain = (math.pow(load, 1.0 / exponent - 1.0) - PROMPT_SHARE) / (1.0 - PROMPT_SHARE)
+    return max(0.0, gain)
 
 
 def _load(ratio: float, power: float) -> float:
@@ -202,7 +203,7 @@ def _load(ratio: float, power: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = 0.5 * (low + high)
-        if middle < ratio * (1.0 - middle**power):
+        if middle < ratio * (1.0 - math.pow(middle, power)):
             low = middle
         else:
             high = middle
@@ -218,9 +219,8 @@ def _jitter_walk(ratio: float, seed: int) -> list[float]:
     if ratio == 0.0:
         return []
     lots = random.Random(seed)  # noqa: S311  # physics, not secrets
-    errors = [
-        max(-JITTER_CLIP, min(JITTER_CLIP, lots.gauss(0.0, 1.0))) for _ in range(JITTER_STEPS)
-    ]
+    draws = (lots.gauss(0.0, 1.0) for _ in range(JITTER_STEPS))
+    errors = [max(-JITTER_CLIP, min(JITTER_CLIP, draw)) for draw in draws]
     mean = math.fsum(errors) / JITTER_STEPS
     walk = [ratio * total for total in accumulate(error - mean for error in errors)]
     return [0.0, *walk[:-1]]
