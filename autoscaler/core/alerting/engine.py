@@ -15,7 +15,7 @@ from autoscaler.core.alerting.facts import FleetFacts
 from autoscaler.core.alerting.findings import DeploymentScope, FleetScope
 from autoscaler.core.alerting.inhibition import mark_causes, storm_finding
 from autoscaler.core.alerting.lifecycle import is_open
-from autoscaler.core.alerting.memory import remember_deployment, remember_fleet
+from autoscaler.core.alerting.memory import remember_changes, remember_deployment, remember_fleet
 from autoscaler.core.alerting.messages import alert_view
 from autoscaler.core.alerting.rules import DAY, HOUR, AlertOverride, AlertRules
 from autoscaler.core.alerting.silences import drop_expired
@@ -133,6 +133,7 @@ def _remember(
     if facts.complete:
         present = {subject.deployment.id for subject in facts.deployments} | {FLEET}
         after = {key: memory for key, memory in after.items() if key in present}
+        after[FLEET] = remember_changes(after[FLEET], before=memories, after=after, at=facts.at)
     return after
 
 

@@ -75,7 +75,9 @@ def mark_causes(
 
 def _cause(record: Record, index: Mapping[tuple[str, str], list[Record]]) -> str | None:
     spec = BY_NAME.get(record.name)
-    for name in spec.inhibited_by if spec else ():
+    dimensions = spec.inhibited_dimensions if spec else ()
+    explained = dimensions is None or record.dimension in dimensions
+    for name in spec.inhibited_by if spec and explained else ():
         for place in dict.fromkeys((record.deployment, "")):
             if any(_explains(cause, record) for cause in index.get((name, place), ())):
                 return name

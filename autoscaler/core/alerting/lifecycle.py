@@ -115,11 +115,17 @@ def _advance_bad(
 
 
 def _describe(record: Record, spec: AlertSpec, finding: Finding) -> Record:
-    subject = f"{record.deployment}: " if record.deployment else ""
     return replace(
         record,
-        summary=safe(subject + spec.summary),
+        summary=safe(_subject(record, spec) + spec.summary),
         description=safe(finding.description, DESCRIPTION_LIMIT),
         suggested_action=safe(finding.action or spec.action, DESCRIPTION_LIMIT),
         evidence={key: safe(value, EVIDENCE_LIMIT) for key, value in finding.evidence.items()},
     )
+
+
+def _subject(record: Record, spec: AlertSpec) -> str:
+    """What the summary's clause is about: a deployment, the fleet, or (a whole sentence) nothing."""
+    if record.deployment:
+        return f"{record.deployment}: "
+    return "fleet: " if spec.deployment is not None else ""

@@ -7,7 +7,7 @@ come from our own key or request (401, 4xx) show an endpoint that answers: for t
 as answers, and have alerts of their own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from autoscaler.core.alerting.facts import DeploymentFacts, FleetFacts
@@ -62,6 +62,24 @@ def remember_fleet(memory: Memory, facts: FleetFacts) -> Memory:
     ):
         return memory
     return replace(memory, counts=counts, missed=missed, totals=totals, events=events)
+
+
+def remember_changes(
+    memory: Memory, *, before: Mapping[str, Memory], after: Mapping[str, Memory], at: float
+) -> Memory:
+    """Return the fleet's memory with what appeared and vanished since the fleet was last whole.
+
+    The first whole look only learns what there is.
+    """
+    if "whole" not in memory.totals:
+        return replace(memory, totals={**memory.totals, "whole": 1})
+    new = sorted(after[key].deployment for key in after.keys() - before.keys())
+    old = sorted(before[key].deployment for key in before.keys() - after.keys())
+    changes = [f"{name} appeared" for name in new] + [f"{name} is gone" for name in old]
+    if not changes:
+        return memory
+    text = safe("; ".join(changes) + ". Neevscale itself creates and deletes nothing.")
+    return replace(memory, events={**memory.events, "fleet": (at, text)})
 
 
 def is_down_failure(word: str) -> bool:

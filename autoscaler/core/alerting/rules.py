@@ -67,19 +67,6 @@ class AlertOverride:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BurnRule:
-    """One pair of windows of a multi-window burn-rate alert."""
-
-    long: str
-    short: str
-    rate: float
-    """Burn rate above which both windows must be."""
-    severity: Severity
-    min_bad: int = 3
-    """Bad events that the long window must hold: one failed probe never pages."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRules:
     """Everything a person may set about alerts."""
 
@@ -121,14 +108,9 @@ class AlertRules:
     rate_limited_window_seconds: float = 600.0
     rate_limited_ratio: float = 0.1
     rate_limited_failures: int = 3
-    burns: tuple[BurnRule, ...] = (
-        BurnRule(long="1h", short="5m", rate=14.4, severity=Severity.CRITICAL),
-        BurnRule(long="6h", short="30m", rate=6.0, severity=Severity.CRITICAL),
-        BurnRule(long="1d", short="2h", rate=3.0, severity=Severity.WARNING),
-        BurnRule(long="3d", short="6h", rate=1.0, severity=Severity.WARNING),
-    )
-    """Google's pairs (SRE workbook, chapter 5) for a 30-day budget."""
     throughput_ratio: float = 0.6
+    throughput_warning_ratio: float = 0.4
+    """Below this it is a warning, above it only information."""
     throughput_clear_ratio: float = 0.8
     throughput_probes: int = 20
     flap_transitions: int = 6

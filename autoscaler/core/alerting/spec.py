@@ -29,6 +29,8 @@ class AlertSpec:
     """How many in a row must find it over before it ends."""
     inhibited_by: tuple[str, ...] = ()
     """Alerts that explain it: of the same deployment, or of the fleet."""
+    inhibited_dimensions: tuple[str, ...] | None = None
+    """Dimensions that those alerts explain; None = all."""
     explains_early: bool = False
     """Whether it inhibits already while pending: what it explains may fire sooner than it does."""
     folds_in_storm: bool = True
