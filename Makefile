@@ -51,6 +51,9 @@ format: $(STAMP) ## format and fix
 bench: $(STAMP) ## figures: replica model, probe, exporter
 	@$(BIN)/pytest -q -s -m bench
 
+bench-policy: $(STAMP) ## all policies on all traces, about an hour; FAST=1 five minutes
+	@$(BIN)/python tests/bench/policy_grid.py
+
 lock: $(STAMP) ## resolve the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -q -o requirements-dev.lock pyproject.toml
