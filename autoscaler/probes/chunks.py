@@ -29,6 +29,10 @@ class Chunk:
     kind: str = ""
     """What kind of token it bears: `content`, `reasoning` or `tool`; empty = none."""
     text: str = ""
+    is_silent: bool = False
+    """True for an empty delta that is neither role nor finish: a token held back, such as half a
+    character.
+    """
     completion_tokens: int | None = None
     """Tokens so far as the server counts them; None where it does not say."""
     prompt_tokens: int | None = None
@@ -103,6 +107,8 @@ def _read_delta(delta: dict[str, Json], chunk: Chunk) -> None:
         chunk.kind, chunk.text = "reasoning", reasoning[:LONGEST_TEXT]
     elif delta.get("tool_calls"):
         chunk.kind = "tool"
+    else:
+        chunk.is_silent = content == "" and "role" not in delta and not chunk.finish_reason
 
 
 def _read_usage(usage: Json, chunk: Chunk) -> None:

@@ -79,15 +79,15 @@ class EventStream:
             return
         if line.startswith(b"data:"):
             value = line[6:] if line[5:6] == b" " else line[5:]
-            self._data.append(value)
-            self._size += len(value) + 1
-            self._check(self._size)
-        elif line.startswith(b":"):
-            self.comments += 1
         elif line == b"data":
-            self._data.append(b"")
-            self._size += 1
-        self._check(len(line))
+            value = b""
+        else:
+            self.comments += line.startswith(b":")
+            self._check(len(line))
+            return
+        self._data.append(value)
+        self._size += len(value) + 1
+        self._check(self._size)
 
     def _check(self, size: int) -> None:
         if size > self._limit:

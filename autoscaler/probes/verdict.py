@@ -120,19 +120,27 @@ class Transcript:
             self.model = self.model or chunk.model
         if chunk.finish_reason:
             self.finish_reason = chunk.finish_reason
-        counted = chunk.completion_tokens
-        # A token may come without text (half a character, held back): only the count tells of it.
-        # The final count is none: it comes without a choice or beside the finish reason.
-        rose = counted is not None and counted > (self.total or 0)
-        bears = bool(chunk.kind) or (rose and chunk.has_choice and not chunk.finish_reason)
-        if counted is not None:
-            self.total = counted
+        bears = self._bears_token(chunk)
+        if chunk.completion_tokens is not None:
+            self.total = chunk.completion_tokens
         if chunk.prompt_tokens is not None:
             self.prompt_tokens = chunk.prompt_tokens
         if chunk.cached_tokens is not None:
             self.cached_tokens = chunk.cached_tokens
         if bears:
             self._take_token(at, chunk)
+
+    def _bears_token(self, chunk: Chunk) -> bool:
+        """True for text, and for a token held back: the count tells of it, or, where none is kept,
+        an empty delta in the midst. The final count tells of none: it comes without a choice, or
+        beside the finish reason.
+        """
+        if chunk.kind:
+            return True
+        counted = chunk.completion_tokens
+        if counted is None:
+            return chunk.is_silent and self.first_token_at is not None
+        return counted > (self.total or 0) and chunk.has_choice and not chunk.finish_reason
 
     def _take_token(self, at: float, chunk: Chunk) -> None:
         self.arrivals.add(at, chunks=1, counted=chunk.completion_tokens)
