@@ -6,6 +6,7 @@
 
 from autoscaler.app.adapters import build_cloud
 from autoscaler.app.app import App, Seams, build_app
+from autoscaler.app.logging_setup import configure_app_logs
 from autoscaler.app.process import run_app
 
-__all__ = ["App", "Seams", "build_app", "build_cloud", "run_app"]
+__all__ = ["App", "Seams", "build_app", "build_cloud", "configure_app_logs", "run_app"]

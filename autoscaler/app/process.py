@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from autoscaler.app.app import App
+from autoscaler.app.logging_setup import configure_app_logs
 from autoscaler.ports import Denied
 
 log = structlog.get_logger()
@@ -23,8 +24,9 @@ EXIT_FAILED: Final = 1
 
 def run_app(app: App) -> int:
     """Run until SIGTERM or SIGINT; return the exit code. SIGHUP reloads; a second SIGTERM or SIGINT
-    ends at once.
+    ends at once. Raises what `App.start` raises.
     """
+    configure_app_logs(app)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(app))
 

@@ -27,7 +27,6 @@ from autoscaler.settings import (
     MaintenanceSettings,
     PagerdutySettings,
     ReceiverSettings,
-    Secret,
     Settings,
     SlackSettings,
     SmtpSettings,
@@ -45,17 +44,6 @@ def receiver_configs(settings: Settings) -> tuple[ReceiverConfig, ...]:
         _receiver(name, receiver, settings.alerting)
         for name, receiver in settings.alerting.named_receivers().items()
     )
-
-
-def receiver_secrets(settings: Settings) -> tuple[Secret, ...]:
-    """Return every secret of the receivers, URLs among them, for the log to hide."""
-    values = [
-        getattr(receiver, field)
-        for receiver in settings.alerting.named_receivers().values()
-        for field in type(receiver).model_fields
-    ]
-    heartbeat = settings.alerting.heartbeat.url
-    return tuple(v for v in (*values, heartbeat) if isinstance(v, Secret))
 
 
 def alert_rules(settings: Settings) -> AlertRules:
