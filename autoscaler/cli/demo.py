@@ -1,0 +1,145 @@
+"""`neevscale demo`: the daemon, live, on an emulated platform in the same process.
+
+Control plane, probes and alerts go over real loopback HTTP; only the platform is emulated. Nothing
+of the environment is used, nothing is left behind.
+"""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autoscaler.app import App, Seams, build_app
+from autoscaler.cli.demo_screen import Frame, Screen, screen_for
+from autoscaler.cli.demo_sink import AlertSink
+from autoscaler.cli.demo_story import Story
+from autoscaler.cli.emulate import DEFAULT_SCENARIO, load_scenario
+from autoscaler.cli.loopback import forget_environment, shipped_file
+from autoscaler.cli.output import WIDE, money, say, stop
+from autoscaler.clock import SystemClock
+from autoscaler.emulator.server import Emulator
+from autoscaler.logs import LogConfig, configure_logs
+from autoscaler.settings import Settings, load_settings
+
+SETTINGS_FILE = "demo.yaml"
+FRAME_SECONDS = 0.5
+
+
+def demo(
+    duration: Annotated[
+        float | None,
+        typer.Option(min=1, help="End by itself after so many seconds.", show_default=False),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of page and metrics; 0 takes a free one.")
+    ] = 9464,
+) -> None:
+    """Watch three emulated deployments: load rises, one fails, replicas follow.
+
+    Needs no account and uses nothing of the environment. A live table in a terminal, plain lines in
+    a pipe; Ctrl-C ends it with a summary.
+
+    Examples: `neevscale demo` · `neevscale demo --duration 60 --port 0`
+    """
+    forget_environment()
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    with tempfile.TemporaryDirectory(prefix="neevscale-demo-") as folder:
+        try:
+            asyncio.run(_Demo(Path(folder), port=port, duration=duration).run(console))
+        except OSError as error:
+            stop(f"The demo cannot serve on port {port}: {error.strerror}. Try --port 0.")
+
+
+class _Demo:
+    """One run of the demo."""
+
+    def __init__(self, folder: Path, *, port: int, duration: float | None) -> None:
+        self._folder = folder
+        self._port = port
+        self._duration = duration
+        self._clock = SystemClock()
+        self._emulator = Emulator(load_scenario(shipped_file(DEFAULT_SCENARIO)), clock=self._clock)
+        self._sink = AlertSink()
+        self._story = Story()
+        self._stopping = asyncio.Event()
+        self._cost: tuple[Decimal, str] | None = None
+
+    async def run(self, console: Console) -> None:
+        """Start everything, show it until the end, stop everything, sum up."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        async with AsyncExitStack() as stack:
+            log = stack.enter_context((self._folder / "demo.log").open("w", encoding="utf-8"))
+            configure_logs(LogConfig(format="logfmt"), now=self._clock.now, stream=log)
+            await stack.enter_async_context(self._emulator)
+            await self._sink.start()
+            stack.push_async_callback(self._sink.stop)
+            app = build_app(self._settings(), seams=Seams(clock=self._clock))
+            await app.start()
+            stack.push_async_callback(app.stop)
+            with screen_for(console) as screen:
+                await self._watch(app, screen)
+        self._sum_up()
+
+    def _settings(self) -> Settings:
+        where = self._emulator.connection
+        host = where.base_url.split("/")[2]
+        overrides: Mapping[str, object] = {
+            "cloud": {
+                "base_url": where.base_url,
+                "tenant_url": where.tenant_url,
+                "inventory_url": where.inventory_url,
+                "org_id": where.org_id,
+                "project_id": where.project_id,
+                "token": where.token,
+            },
+            "inference": {"key": where.inference_key, "allowed_hosts": [host]},
+            "alerting": {"webhook": [{"name": "demo", "url": self._sink.url}]},
+            "state": {"path": str(self._folder / "state.db")},
+            "web": {"listen": f"127.0.0.1:{self._port}"},
+        }
+        file = shipped_file(SETTINGS_FILE)
+        return load_settings(file, environ={}, overrides=overrides).settings
+
+    async def _watch(self, app: App, screen: Screen) -> None:
+        start, started_at = self._clock.monotonic(), self._clock.now()
+        while not self._stopping.is_set():
+            elapsed = self._clock.monotonic() - start
+            if self._duration is not None and elapsed >= self._duration:
+                return
+            snapshot = app.console.snapshot()
+            if snapshot is not None:
+                if snapshot.fleet_cost is not None:
+                    self._cost = (snapshot.fleet_cost.total, snapshot.fleet_cost.currency)
+                screen.show(
+                    Frame(
+                        elapsed_seconds=elapsed,
+                        started_at=started_at,
+                        page_url=app.url,
+                        snapshot=snapshot,
+                        news=self._story.follow(snapshot, self._sink.alerts),
+                        happenings=self._story.happenings,
+                    )
+                )
+            await self._clock.sleep(FRAME_SECONDS)
+
+    def _sum_up(self) -> None:
+        truth, story = self._emulator.truth(), self._story
+        probes = sum(n for name, n in truth.requests.items() if name.startswith("chat "))
+        billed = sum((d.bill_exact for d in truth.deployments), Decimal(0))
+        cost = "unknown" if self._cost is None else money(*self._cost)
+        say(
+            f"Summary: {story.decisions} decisions, {story.scale_ups} scale-ups, "
+            f"{story.scale_downs} scale-downs, {story.alerts} alerts delivered, {probes} probes, "
+            f"estimated cost {cost} (the emulated platform's own bill: "
+            f"{money(billed, truth.currency)})."
+        )
