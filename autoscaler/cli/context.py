@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import stamina.instrumentation
 
+from autoscaler.app import build_cloud
 from autoscaler.cli.daemon import DaemonClient, DaemonError
 from autoscaler.cli.output import ExitCode, stop
 from autoscaler.clock import SystemClock
-from autoscaler.cloud import CloudClient, CloudConfig, CloudError, ReadLimits
+from autoscaler.cloud import CloudClient, CloudError
 from autoscaler.core.words import Mode
 from autoscaler.settings import (
     Loaded,
@@ -32,35 +33,14 @@ def load_or_stop(config: Path | None, *, mode: Mode | None = None) -> Loaded:
         stop(str(error), ExitCode.USAGE)
 
 
-def cloud_config(settings: Settings) -> CloudConfig:
-    """What the client is told of the control plane; stops where something needed is missing."""
-    missing = settings.cloud.missing()
-    if missing:
-        stop("\n".join(missing), ExitCode.USAGE)
-    cloud = settings.cloud
-    return CloudConfig(
-        base_url=cloud.base_url,
-        tenant_url=cloud.tenant_base_url,
-        inventory_url=cloud.inventory_base_url,
-        org_id=cloud.org_id or "",
-        project_id=cloud.project_id or "",
-        token=cloud.token,
-        email=cloud.email,
-        password=cloud.password,
-        token_lifetime_seconds=cloud.token_lifetime_seconds,
-        deadline_seconds=cloud.deadline_seconds,
-        limits=ReadLimits(
-            deadline_seconds=cloud.read_deadline_seconds, page_size=cloud.page_size
-        ),
-        ca_file=cloud.ca_file,
-    )
-
-
 @asynccontextmanager
 async def open_cloud(settings: Settings) -> AsyncIterator[CloudClient]:
     """A client of the control plane. Retries are silent here: a person is waiting."""
+    missing = settings.cloud.missing()
+    if missing:
+        stop("\n".join(missing), ExitCode.USAGE)
     stamina.instrumentation.set_on_retry_hooks([])
-    async with CloudClient(cloud_config(settings), clock=SystemClock()) as client:
+    async with build_cloud(settings, clock=SystemClock()) as client:
         yield client
 
 

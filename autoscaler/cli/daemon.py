@@ -135,8 +135,8 @@ async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:
         ) from error
     if response.status < 300:
         return data
-    error = data.get("error")
-    said = error.get("message") if isinstance(error, dict) else None
+    told = data.get("error")
+    said = told.get("message") if isinstance(told, dict) else None
     raise DaemonError(str(said or f"the daemon answered HTTP {response.status}"))
 
 

@@ -5,12 +5,13 @@ A verb is a function whose signature is its options (typer), or a group of such 
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+Command = TyperCommand | TyperGroup
 WATCH: Final = "Run"
 LOOK: Final = "Look"
 ORDER: Final = "Order a running daemon"
@@ -52,7 +53,7 @@ VERBS: Final[dict[str, Verb]] = {
     "pause": Verb("orders:pause", "Stop scaling a deployment.", ORDER),
     "resume": Verb("orders:resume", "End a pause or an override.", ORDER),
     "override": Verb("orders:override", "Hold a count of replicas for a while.", ORDER),
-    "calibrate": Verb("probe:calibrate", "Measure an idle deployment's own speed.", ORDER),
+    "calibrate": Verb("calibrate:calibrate", "Measure an idle deployment's own speed.", ORDER),
     "deployments": Verb("deployments:app", "List, deploy, scale and delete deployments.", PLATFORM),
     "catalog": Verb("market:catalog", "List the models that can be deployed.", PLATFORM),
     "inventory": Verb("market:inventory", "List GPUs with prices and free counts.", PLATFORM),
@@ -69,12 +70,12 @@ VERBS: Final[dict[str, Verb]] = {
 class Verbs(TyperGroup):
     """The group of all verbs: shows them from the table, imports the one that is called."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as below
         """Return the names, in the table's order."""
         del ctx
         return list(VERBS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]  # as below
         """Return what is needed to show one verb in the help."""
         del ctx
         verb = VERBS.get(cmd_name)
@@ -84,24 +85,28 @@ class Verbs(TyperGroup):
             cmd_name, help=verb.help, hidden=verb.hidden, rich_help_panel=verb.panel
         )
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def, override]
+    def resolve_command(
+        self,
+        ctx: typer.Context,  # type: ignore[override]  # the click that typer carries
+        args: list[str],
+    ) -> tuple[str | None, Command | None, list[str]]:
         """Return the verb that is called, imported now."""
-        name, shown, rest = super().resolve_command(ctx, args)
-        return name, shown if name is None else load(name), rest
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load(name), rest
 
 
-def load(name: str):  # type: ignore[no-untyped-def]
+def load(name: str) -> Command:
     """The real command behind a verb."""
     module, _, attribute = VERBS[name].place.partition(":")
     found = getattr(import_module(f"autoscaler.cli.{module}"), attribute)
     if isinstance(found, typer.Typer):
-        command = get_command(found)
+        group = found
     else:
-        single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        single.command(name)(found)
-        command = get_command(single)
+        group = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        group.command(name)(found)
+    command = get_command(group)
     command.name = name
-    return command
+    return cast("Command", command)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # typer's callback
@@ -126,6 +131,7 @@ def build_cli() -> typer.Typer:
 
     @cli.callback()
     def neevscale(
+        *,
         _version: Annotated[
             bool,
             typer.Option(

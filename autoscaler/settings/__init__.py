@@ -52,6 +52,7 @@ from autoscaler.settings.scaling import (
 )
 from autoscaler.settings.secret import Secret, SecretUnreadable
 from autoscaler.settings.serving import LogFormat, LogLevel, LogSettings, StateSettings, WebSettings
+from autoscaler.settings.validate import secrets_of
 
 __all__ = [
     "AlertOverrideSettings",
@@ -104,4 +105,5 @@ __all__ = [
     "WebhookSettings",
     "WebhookShape",
     "load_settings",
+    "secrets_of",
 ]

@@ -96,8 +96,7 @@ class CloudSettings(Section):
             (self.project_id, "cloud.project_id is not set: export NEEV_PROJECT_ID=prj-…"),
             (
                 self.token or self.email,
-                "there is no credential: export NEEV_API_TOKEN=…, or set cloud.email and "
-                "cloud.password_file",
+                "no credential is set: export NEEV_API_TOKEN, or cloud.email and .password_file",
             ),
         )
         return tuple(sentence for value, sentence in wanted if value is None)

@@ -5,6 +5,7 @@ Constructing `Settings` reads nothing: file, environment and command line are pu
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Self
 
 from pydantic import PrivateAttr
@@ -100,8 +101,6 @@ class Settings(Section):
 
     def policy_for(self, deployment: Deployment) -> Policy:
         """The effective policy of one deployment."""
-        entry = self.entry_for(deployment)
-        scaling = self.scaling_for(entry)
         schedules = tuple(
             Schedule(
                 cron=s.cron,
@@ -113,24 +112,26 @@ class Settings(Section):
             for s in self.schedules
             if s.match is None or s.match.matches(deployment)
         )
+        return replace(self.policy_of(self.entry_for(deployment)), schedules=schedules)
+
+    def policy_of(self, entry: DeploymentSettings | None) -> Policy:
+        """The policy that an entry gives what it matches; None = nothing matches. No schedules."""
+        scaling = self.scaling_for(entry)
         plain = {
             name: getattr(scaling, name)
             for name in ScalingSettings.model_fields.keys() & Policy.__dataclass_fields__.keys()
         }
-        return Policy(
-            **plain
-            | {
-                "mode": self._mode_of(scaling),
-                "matched": None if entry is None else self._words_for(entry),
-                "slo": Slo(**scaling.slo.model_dump()),
-                "scale_up_step": _step(scaling.scale_up_step),
-                "scale_down_step": _step(scaling.scale_down_step),
-                "max_cost_per_hour": _amount(scaling.max_cost_per_hour),
-                "monthly_budget": _amount(scaling.monthly_budget),
-                "budget_enforce": self.budget.enforce,
-                "schedules": schedules,
-            }
-        )
+        own = {
+            "mode": self._mode_of(scaling),
+            "matched": None if entry is None else self._words_for(entry),
+            "slo": Slo(**scaling.slo.model_dump()),
+            "scale_up_step": _step(scaling.scale_up_step),
+            "scale_down_step": _step(scaling.scale_down_step),
+            "max_cost_per_hour": _amount(scaling.max_cost_per_hour),
+            "monthly_budget": _amount(scaling.monthly_budget),
+            "budget_enforce": self.budget.enforce,
+        }
+        return Policy(**plain | own)
 
     def key_for(self, deployment: Deployment) -> Secret | None:
         """The inference key for one deployment; None = there is none, it is not probed."""

@@ -1,0 +1,80 @@
+"""`pause`, `resume`, `override`: a person's word to a running daemon."""
+
+from typing import Annotated
+
+import typer
+
+from autoscaler.cli.context import daemon_for, run
+from autoscaler.cli.daemon import who
+from autoscaler.cli.options import (
+    ConfigOption,
+    NameArgument,
+    ReasonOption,
+    UrlOption,
+    duration,
+)
+from autoscaler.cli.output import say, span
+from autoscaler.core.model import Json
+
+TWO_HOURS = 7200.0
+"""How long an override holds unless told otherwise (SEMANTICS 2)."""
+
+
+def pause(
+    name: NameArgument,
+    *,
+    for_: Annotated[
+        float | None,
+        typer.Option(
+            "--for", parser=duration, metavar="TIME", help="Such as 30m or 2h. Else until resumed."
+        ),
+    ] = None,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Stop scaling a deployment. It is still probed, accounted and alerted on.
+
+    Needs the admin token (`web.admin_token_file`).
+
+    Example: `neevscale pause chat-a --for 2h --reason "load test"`
+    """
+    client = daemon_for(config, url)
+    body: dict[str, Json] = {"by": who(), "reason": reason, "seconds": for_}
+    run(lambda: client.change("POST", "deployments", name, "pause", body=body))
+    until = "until it is resumed" if for_ is None else f"for {span(for_)}"
+    say(f"{name} is not scaled {until}. End it: neevscale resume {name}")
+
+
+def resume(name: NameArgument, url: UrlOption = None, config: ConfigOption = None) -> None:
+    """End a pause and an override: the policy decides again.
+
+    Example: `neevscale resume chat-a`
+    """
+    client = daemon_for(config, url)
+    run(lambda: client.change("POST", "deployments", name, "resume", body={"by": who()}))
+    say(f"{name}: the policy decides again.")
+
+
+def override(  # noqa: PLR0913  # its options
+    name: NameArgument,
+    replicas: Annotated[int, typer.Argument(min=1, help="Replicas to hold.")],
+    *,
+    for_: Annotated[
+        float,
+        typer.Option("--for", parser=duration, metavar="TIME", help="Such as 30m or 8h."),
+    ] = TWO_HOURS,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Hold a count of replicas until a time, also outside the bounds.
+
+    Scales only where the deployment may be scaled at all (active, matched, with a max).
+
+    Example: `neevscale override chat-a 6 --for 8h --reason "launch day"`
+    """
+    client = daemon_for(config, url)
+    body: dict[str, Json] = {"replicas": replicas, "seconds": for_, "by": who(), "reason": reason}
+    run(lambda: client.change("POST", "deployments", name, "override", body=body))
+    say(f"{name} is held at {replicas} for {span(for_)}. End it: neevscale resume {name}")

@@ -1,0 +1,65 @@
+"""`neevscale run`: the daemon."""
+
+from typing import Annotated
+
+import typer
+
+from autoscaler.app import build_app, run_app
+from autoscaler.cli.context import load_or_stop
+from autoscaler.cli.options import ConfigOption
+from autoscaler.cli.output import ExitCode, note, stop
+from autoscaler.cli.version import version_text
+from autoscaler.clock import SystemClock
+from autoscaler.core.words import Mode
+from autoscaler.logs import LogConfig, configure_logs
+from autoscaler.settings import Settings, load_settings, secrets_of
+from autoscaler.store import StoreUnusable
+
+
+def run(
+    config: ConfigOption = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(
+            help="advisory silences every entry; active is the mode where an entry names none.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Discover, probe, decide, scale, alert and account, until told to stop.
+
+    Needs four variables and no file: NEEV_ORG_ID, NEEV_PROJECT_ID, NEEV_API_TOKEN and
+    NEEV_INFERENCE_API_KEY. It scales nothing until the mode is active and an entry of
+    `deployments:` with a `max_replicas` matches.
+
+    Examples: `neevscale run` · `neevscale run --config neevscale.yaml --mode advisory`
+
+    SIGTERM ends it in order within 25 s, SIGHUP reads the configuration anew.
+    """
+    loaded = load_or_stop(config, mode=mode)
+    missing = loaded.settings.cloud.missing()
+    if missing:
+        stop("\n".join(missing), ExitCode.USAGE)
+    source = "environment and defaults, no file" if loaded.file is None else str(loaded.file)
+    note(f"neevscale {version_text()}, configuration: {source}")
+    for sentence in loaded.notes:
+        note(sentence)
+
+    configure_logs(
+        LogConfig(
+            format=None if loaded.settings.log.format is None else loaded.settings.log.format.value,
+            level=loaded.settings.log.level.value,
+            repeat_every=loaded.settings.log.repeat_every,
+        ),
+        now=SystemClock().now,
+        secrets=tuple(secrets_of(loaded.settings)),
+    )
+
+    def read() -> Settings:
+        return load_settings(config, mode=mode).settings
+
+    try:
+        code = run_app(build_app(loaded.settings, read=read))
+    except (ValueError, OSError, StoreUnusable) as error:
+        stop(str(error))
+    raise typer.Exit(code)
