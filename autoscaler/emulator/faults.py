@@ -198,7 +198,7 @@ class Fault:
                 self.seconds, self.retry_after_seconds, self.count
             )
             < 0,
-            f"operations must be among {sorted(applies_to(self.kind))}": not (
+            f"operations must be among {sorted(map(str, applies_to(self.kind)))}": not (
                 set(self.operations) <= applies_to(self.kind)
             ),
         }

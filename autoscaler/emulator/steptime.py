@@ -182,9 +182,9 @@ def bend(running: int, profile: Profile, exponent: float) -> float:
     Work conservation says n = load T / delta, and T = alpha / (1 - load^p) is wanted: load is the
     root of load / (1 - load^p) = n delta / alpha, all costs have to be load^(p-1) of the straight
     line's, and decoding, prompts staying as they are, (load^(p-1) - s) / (1 - s) or nothing. At
-    high load this is 1: the capacity stays. alpha/delta, the sequences that double the step, is taken
-    for 1000 tokens of context and prompts that cost as much as decoding: 68 for the 8B on H100, so
-    that at exponent .5 30 sequences are a load of .38 and decode for nothing, 100 for .43.
+    high load this is 1: the capacity stays. alpha/delta, the sequences that double the step, is
+    taken for 1000 tokens of context and prompts that cost as much as decoding: 68 for the 8B on
+    H100, so that at exponent .5 30 sequences are a load of .38 and decode for nothing, 100 for .43.
     """
     if exponent == 1.0:
         return 1.0

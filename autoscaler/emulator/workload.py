@@ -3,11 +3,11 @@
 Arrivals are a renewal process in operational time: gaps of mean 1 and the wanted variation, laid
 out along the integral of the rate. With Gamma gaps of variation 1 that is a Poisson process of the
 given rate; above 1 it comes in bursts, below it is more even. Two workloads of the same seed
-differ only where their figures do: gaps and lengths draw from lots of their own.
+differ only where their figures do: gaps, prompts and outputs draw from lots of their own.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,8 +84,8 @@ class Workload:
 
     def requests(self, at: float, *, seed: int) -> Iterator[Request]:
         """Yield its requests in order, the workload beginning at `at`."""
-        lots = np.random.default_rng([seed, 1])
-        for arrivals in self._arrivals(np.random.default_rng([seed, 0])):
+        gaps, *lots = (np.random.default_rng([seed, use]) for use in range(6))
+        for arrivals in self._arrivals(gaps):
             prompts, outputs = self._lengths(arrivals, lots)
             yield from map(Request, (at + arrivals).tolist(), prompts.tolist(), outputs.tolist())
 
@@ -112,16 +112,19 @@ class Workload:
         variance = self.arrival_cv**2
         return after + np.cumsum(lots.gamma(1.0 / variance, variance, GAPS))
 
-    def _lengths(self, arrivals: Floats, lots: np.random.Generator) -> tuple[Counts, Counts]:
-        """Return prompt and output tokens of each arrival."""
+    def _lengths(
+        self, arrivals: Floats, lots: Sequence[np.random.Generator]
+    ) -> tuple[Counts, Counts]:
+        """Return prompt and output tokens of each arrival, each from lots of its own."""
         count = len(arrivals)
-        prompts, outputs = self.mix.prompt.draw(count, lots), self.mix.output.draw(count, lots)
+        prompts, outputs = (
+            self.mix.prompt.draw(count, lots[0]),
+            self.mix.output.draw(count, lots[1]),
+        )
         if self.later_mix is None:
             return prompts, outputs
-        later = (
-            self.later_mix.prompt.draw(count, lots),
-            self.later_mix.output.draw(count, lots),
-        )
+        later_prompts = self.later_mix.prompt.draw(count, lots[2])
+        later_outputs = self.later_mix.output.draw(count, lots[3])
         share = (arrivals - self.shift_at_seconds) / max(self.shift_over_seconds, 1e-9)
-        shifted = lots.random(count) < share
-        return np.where(shifted, later[0], prompts), np.where(shifted, later[1], outputs)
+        shifted = lots[4].random(count) < share
+        return np.where(shifted, later_prompts, prompts), np.where(shifted, later_outputs, outputs)
