@@ -83,23 +83,24 @@ def calibrated(alpha: Alpha, itl: float, *, at: float) -> Alpha:
     return replace(alpha, calibration=Calibration(mean=mean, probes=probes, at=at))
 
 
-def believed(alpha: Alpha, policy: Policy, *, now: float, by_curve: float | None) -> Believed:
-    """Return the alpha in force; `by_curve` is the one that the deployment's own line fixes."""
+def believed(
+    alpha: Alpha, policy: Policy, *, now: float, by_line: tuple[float, bool] | None
+) -> Believed:
+    """Return the alpha in force; `by_line`: the one of its own line, and whether that fixes it."""
     if policy.alpha_seconds is not None:
         return Believed(seconds=policy.alpha_seconds, trusted=True, because="given")
     if alpha.calibration is not None:
         because = f"calibrated from {alpha.calibration.probes} probes"
         return Believed(seconds=alpha.calibration.mean, trusted=True, because=because)
-    if by_curve is not None:
-        return Believed(seconds=by_curve, trusted=True, because="fixed by its own line")
-    seconds = _lowest(alpha)
+    seconds = _lowest(alpha) if by_line is None else by_line[0]
     if seconds is None:
         return Believed(seconds=None, trusted=False, because="no inter-token latency seen yet")
+    if by_line is not None and by_line[1]:
+        return Believed(seconds=seconds, trusted=True, because="fixed by its own line")
     if alpha.idle_at is not None and now - alpha.idle_at < IDLE_TRUST_SECONDS:
         return Believed(seconds=seconds, trusted=True, because="seen near idle")
-    if alpha.solved is not None:
-        return Believed(seconds=seconds, trusted=False, because="solved from a failed step")
-    return Believed(seconds=seconds, trusted=False, because="never seen near idle")
+    because = "never seen near idle" if alpha.solved is None else "solved from a failed step"
+    return Believed(seconds=seconds, trusted=False, because=because)
 
 
 def _lowest(alpha: Alpha) -> float | None:

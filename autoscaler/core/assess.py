@@ -1,13 +1,12 @@
 """The estimate: what the probes of one deployment say now, and the line that they say it by."""
 
-import math
 from dataclasses import dataclass, replace
 
-from autoscaler.core.alpha import Believed, believed
+from autoscaler.core.alpha import Believed
 from autoscaler.core.counts import cold_start_seconds
 from autoscaler.core.estimate import INTERVAL, Reading, median_ttft, reading
-from autoscaler.core.intake import idle_ttft
-from autoscaler.core.line import Line, objectives_of, shape_uncertainty
+from autoscaler.core.intake import alpha_of, idle_ttft
+from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import Estimate, Observation
 from autoscaler.core.overload import Slope, plateau, slope_of
 from autoscaler.core.policy import Policy
@@ -38,7 +37,6 @@ class Assessment:
     line: Line | None
     """None while no inter-token latency was seen."""
     slope: Slope | None
-    sigma: float
     samples: int
     failures: int
     recovering: bool = False
@@ -51,7 +49,7 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     now, replicas = observation.at, max(1, observation.deployment.replicas)
     stable = within(state.samples, now=now, seconds=policy.stable_window_seconds)
     answered = tuple(sample for sample in stable if sample.ok)
-    alpha = believed(state.alpha, policy, now=now, by_curve=None)
+    alpha = alpha_of(state, policy, now)
     line = line_of(state, policy, alpha)
     slope = _slope(state, replicas, now)
     since = state.overload.ended_at or 0.0
@@ -68,7 +66,6 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
         estimate=estimate,
         line=line,
         slope=slope,
-        sigma=SHAPE_SIGMA,
         samples=len(answered),
         failures=len(stable) - len(answered),
         recovering=recovering,
@@ -84,6 +81,10 @@ def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
     return Line(
         alpha=alpha.seconds,
         cap=cap_of(state, policy, alpha.seconds)[0],
+        rates=state.learning.rates,
+        sigma=min(SHAPE_SIGMA, state.learning.curve.sigma(3))
+        if state.learning.audible
+        else SHAPE_SIGMA,
         idle_ttft=ttft,
         objectives=objectives_of(
             policy.slo, alpha=alpha.seconds, alpha_trusted=alpha.trusted, idle_ttft=ttft
@@ -117,18 +118,14 @@ def _load(
     state: State, policy: Policy, now: float, line: Line, answered: tuple[Sample, ...]
 ) -> Reading | None:
     """The stable window; a fast one counts where even its lower end is higher."""
-    stable = reading(answered, line)
+    audible = state.learning.audible
+    stable = reading(answered, line, audible=audible)
     if stable is None:
         return None
     recent = within(answered, now=now, seconds=policy.fast_window_seconds)
-    fast = reading(recent, line) if len(recent) >= 3 else None
+    fast = reading(recent, line, audible=audible) if len(recent) >= 3 else None
     if fast is not None and fast.load - INTERVAL * fast.spread > stable.load:
-        return Reading(
-            load=fast.load - INTERVAL * fast.spread,
-            spread=fast.spread,
-            itl=stable.itl,
-            samples=stable.samples,
-        )
+        return replace(stable, load=fast.load - INTERVAL * fast.spread, spread=fast.spread)
     return stable
 
 
@@ -151,6 +148,7 @@ def _estimate(
         cap_learned=learned,
         capacity_per_replica=None if line is None else line.capacity,
         overloaded=state.overload.is_shown,
+        arrivals_because=_arrivals_because(state),
         probes_used=answered,
         failures=len(stable) - answered,
         cold_start_seconds=cold_start_seconds(state.counts, policy.cold_start_seconds),
@@ -158,10 +156,14 @@ def _estimate(
     )
 
 
+def _arrivals_because(state: State) -> str:
+    if state.learning.audible:
+        return ""
+    return state.learning.ear.refused or "what is heard does not yet follow the latency"
+
+
 def _with_load(estimate: Estimate, load: Reading, line: Line, *, replicas: int) -> Estimate:
-    capacity = line.capacity
-    shape = shape_uncertainty(load.load / (replicas * capacity), SHAPE_SIGMA) * replicas * capacity
-    half = INTERVAL * math.hypot(load.spread, shape)
+    half = INTERVAL * load.spread
     low, high = max(0.0, load.load - half), load.load + half
     rho = load.load / replicas
     because = (
@@ -177,6 +179,7 @@ def _with_load(estimate: Estimate, load: Reading, line: Line, *, replicas: int) 
         load=load.load,
         load_low=low,
         load_high=high,
+        arrivals_per_second=load.rate,
         because=because,
     )
 

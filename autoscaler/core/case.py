@@ -63,8 +63,6 @@ class Case:
     estimate: Estimate
     line: Line | None
     """None while no inter-token latency was seen."""
-    sigma: float
-    """Standard deviation of the logarithm of the line's exponent."""
     slope: Slope | None
     queueing: bool
     """True while a queue is suspected, or so lately gone that the latencies are still its own."""

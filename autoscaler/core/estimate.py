@@ -1,9 +1,9 @@
-"""From windows of probes to the load, always with its uncertainty.
+"""From a window of probes to the load, always with its uncertainty.
 
-Two routes lead to the share of capacity in use: iteration time (E1, shaped by the deployment's own
-line) and arrivals heard (E8, scaled by it). They are combined by precision; in overload the slope
-of TTFT takes over (E2). Samples of different counts are brought to load, which a change of the
-count leaves as it was.
+Two routes lead to the load. Iteration time: the line says at which share of its capacity a replica
+shows this latency (E1, bent as the deployment's pairs bend it). Arrivals heard: their rate over the
+rate at which a replica is full (E8). They are combined by precision. Samples of different counts
+are brought to load, which a change of the count leaves as it was.
 """
 
 import math
@@ -11,68 +11,114 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, median, pvariance
 
-from autoscaler.core.line import Line, shape_uncertainty
+from autoscaler.core.curve import prompts
+from autoscaler.core.hearing import Heard
+from autoscaler.core.line import MODEL_SIGMA, Line
 from autoscaler.core.window import Sample
 
 INTERVAL = 1.28
 """Half width in standard deviations: one-sided 90 %."""
 LEAST_VARIANCE_RATIO = 0.02**2
 """A mean of ITLs is never known better than to 2 %: the probe's own share, the clock."""
+PRIOR_SPREAD_RATIO = 0.15
+"""One probe's spread before several were seen."""
 CORRELATION = 1.5
 """Probes a few seconds apart see the same batch: fewer independent ones than there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Load over one window, in replicas' worth of work, with standard deviations."""
+    """Load over one window, in replicas' worth of work, with its standard deviation."""
 
     load: float
     spread: float
-    """Standard deviation from sampling, same unit."""
+    """From sampling and from what the line does not know, same unit as the load."""
     itl: float
     """Mean ITL, seconds."""
     samples: int
+    rate: float | None = None
+    """Arrivals a second heard, all replicas together; None where nothing can be heard."""
 
 
-def reading(samples: Iterable[Sample], line: Line) -> Reading | None:
-    """Read iteration time over a window; None if no sample has an ITL."""
-    eras: dict[int, list[float]] = {}
+def reading(samples: Iterable[Sample], line: Line, *, audible: bool) -> Reading | None:
+    """Read one window; None if no sample has an ITL."""
+    eras: dict[int, list[Sample]] = {}
     for sample in samples:
         if sample.itl is not None:
-            eras.setdefault(sample.replicas, []).append(sample.itl)
+            eras.setdefault(sample.replicas, []).append(sample)
     if not eras:
         return None
-    count = sum(len(itls) for itls in eras.values())
-    load = variance = 0.0
-    for replicas, itls in eras.items():
-        share = len(itls) / count
-        mean = fmean(itls)
-        load += share * replicas * line.rho(mean)
-        variance += (share * replicas * _slope(line, mean)) ** 2 * _variance_of_mean(itls, mean)
-    itl = fmean(itl for itls in eras.values() for itl in itls)
-    return Reading(load=load, spread=math.sqrt(variance), itl=itl, samples=count)
+    count = sum(len(era) for era in eras.values())
+    load = variance = rate = 0.0
+    for replicas, era in eras.items():
+        share = len(era) / count
+        one, spread, heard = _read(era, replicas, line, audible=audible)
+        load += share * one
+        variance += (share * spread) ** 2
+        rate += share * heard
+    itl = sum(fmean(_itls(era)) * len(era) for era in eras.values()) / count
+    return Reading(
+        load=load,
+        spread=math.sqrt(variance),
+        itl=itl,
+        samples=count,
+        rate=rate if audible else None,
+    )
 
 
-def _variance_of_mean(itls: list[float], mean: float) -> float:
-    floor = LEAST_VARIANCE_RATIO * mean * mean
-    prior = (0.15 * mean) ** 2  # one probe's spread before several were seen
+def _read(
+    era: list[Sample], replicas: int, line: Line, *, audible: bool
+) -> tuple[float, float, float]:
+    """Load, its deviation and the arrivals heard over samples of one count."""
+    rho, spread = _by_latency(_itls(era), line)
+    heard = _pooled(era) if audible else None
+    if heard is None:
+        return replicas * rho, replicas * spread, 0.0
+    counted = prompts(heard)
+    rate = counted / heard.seconds
+    rho, spread = _combined((rho, spread), _by_arrivals(counted, heard.seconds, line))
+    return replicas * rho, replicas * spread, replicas * rate
+
+
+def _itls(era: list[Sample]) -> list[float]:
+    return [sample.itl for sample in era if sample.itl is not None]
+
+
+def _by_latency(itls: list[float], line: Line) -> tuple[float, float]:
+    mean = fmean(itls)
+    rho, step = line.rho(mean), 0.02 * mean
+    slope = (line.rho(mean + step) - line.rho(mean - step)) / (2.0 * step)
+    prior = (PRIOR_SPREAD_RATIO * mean) ** 2
     spread = (pvariance(itls, mean) * len(itls) + prior) / len(itls)
-    return floor + spread * CORRELATION / len(itls)
+    sampling = spread * CORRELATION / len(itls) + LEAST_VARIANCE_RATIO * mean * mean
+    shape = rho * line.uncertainty(rho, line.capacity)
+    return rho, math.hypot(slope * math.sqrt(sampling), shape)
 
 
-def _slope(line: Line, itl: float) -> float:
-    """d rho / d ITL: how much an error of the mean matters."""
-    step = 0.02 * itl
-    return (line.rho(itl + step) - line.rho(itl - step)) / (2.0 * step)
+def _by_arrivals(counted: float, seconds: float, line: Line) -> tuple[float, float]:
+    rho = counted / seconds / line.full_rate
+    poisson = math.sqrt(counted + 1.0) / seconds / line.full_rate
+    return rho, math.hypot(poisson, MODEL_SIGMA * rho)
 
 
-def need_interval(
-    load: float, spread: float, *, capacity: float, replicas: int, sigma: float
-) -> tuple[float, float]:
-    """Lower and upper end of the load: sampling, and the shape of the line between it and the SLO."""
-    shape = shape_uncertainty(load / (replicas * capacity), sigma) * replicas * capacity
-    half = INTERVAL * math.hypot(spread, shape)
-    return max(0.0, load - half), load + half
+def _combined(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """Two readings of the same thing, weighted by precision."""
+    first = 1.0 / (one[1] ** 2 + 1e-6)
+    second = 1.0 / (other[1] ** 2 + 1e-6)
+    both = first + second
+    return (one[0] * first + other[0] * second) / both, math.sqrt(1.0 / both)
+
+
+def _pooled(era: list[Sample]) -> Heard | None:
+    streams = [sample.heard for sample in era if sample.heard is not None]
+    seconds = sum(one.seconds for one in streams)
+    if seconds <= 0.0:
+        return None
+    return Heard(
+        starts=sum(one.starts for one in streams),
+        at_risk=sum(one.at_risk for one in streams),
+        seconds=seconds,
+    )
 
 
 def median_ttft(samples: Iterable[Sample]) -> float | None:

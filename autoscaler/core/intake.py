@@ -11,7 +11,10 @@ from autoscaler.core import alpha as alphas
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
 from autoscaler.core import trial as trials
-from autoscaler.core.model import Observation, ProbeResult
+from autoscaler.core.curve import TRUSTED_SIGMA
+from autoscaler.core.hearing import Ear, listened
+from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.model import Observation
 from autoscaler.core.policy import Policy
 from autoscaler.core.quantile import LowQuantile, added
 from autoscaler.core.state import State
@@ -36,20 +39,49 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     identity = f"{deployment.model_id} {deployment.gpu_config_id} {deployment.gpu_count}"
     if identity != state.identity:
         state = _forgotten(state, identity)
-    fresh = tuple(
-        _sample(probe, deployment.replicas)
-        for probe in observation.probes
-        if probe.counts and not probe.warmup and probe.profile not in SILENT
-    )
+    ear, fresh = _heard(state.learning.ear, observation)
     state = replace(
         state,
         samples=extended(state.samples, fresh, now=now),
+        learning=replace(state.learning, ear=ear),
         counts=count_memory.followed(state.counts, observation, policy),
         idle_ttft=_with_ttfts(state.idle_ttft, fresh),
     )
     state = _with_calibration(state, observation)
     state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
-    return _with_trial(_with_queue(state, fresh, now), now)
+    state = _with_lesson(_with_queue(state, fresh, now), policy, now)
+    return _with_trial(state, now)
+
+
+def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
+    """The alpha in force."""
+    by_line = state.learning.alpha
+    line = None
+    if by_line is not None:
+        line = (by_line, state.learning.curve.sigma(2) < TRUSTED_SIGMA)
+    return alphas.believed(state.alpha, policy, now=now, by_line=line)
+
+
+def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]:
+    replicas, fresh = observation.deployment.replicas, []
+    for probe in observation.probes:
+        if not probe.counts or probe.warmup or probe.profile in SILENT:
+            continue
+        heard = None
+        if probe.ok:
+            ear, heard = listened(ear, probe)
+        sample = sample_of(probe, replicas=replicas, heard=heard)
+        fresh.append(sample if probe.profile in COMPARABLE else replace(sample, ttft=None))
+    return ear, tuple(fresh)
+
+
+def _with_lesson(state: State, policy: Policy, now: float) -> State:
+    alpha = alpha_of(state, policy, now).seconds
+    if alpha is None:
+        return state
+    queued = state.overload.is_suspected
+    learning = lesson(state.learning, state.samples, now=now, alpha=alpha, queued=queued)
+    return state if learning is state.learning else replace(state, learning=learning)
 
 
 def _forgotten(state: State, identity: str) -> State:
@@ -61,13 +93,9 @@ def _forgotten(state: State, identity: str) -> State:
         alpha=fresh.alpha,
         idle_ttft=fresh.idle_ttft,
         overload=fresh.overload,
+        learning=Learning(),
         trial=None,
     )
-
-
-def _sample(probe: ProbeResult, replicas: int) -> Sample:
-    sample = sample_of(probe, replicas=replicas, heard=None)
-    return sample if probe.profile in COMPARABLE else replace(sample, ttft=None)
 
 
 def _with_ttfts(low: LowQuantile, fresh: tuple[Sample, ...]) -> LowQuantile:

@@ -1,15 +1,19 @@
 """One deployment's line: inter-token latency as a function of load, and back.
 
-    1 - alpha / ITL = cap x rho ** exponent        (exponent 1: T = alpha / (1 - cap x rho))
+Learned as rates over latency (pairs.py); where nothing is heard it is E1's own:
+
+    1 - alpha / ITL = cap x rho        (T = alpha / (1 - cap x rho))
 
 rho is the share of a replica's capacity, 1 where its queue begins; cap is the left side's value
-there. Worked: alpha 10 ms, cap 0.75, exponent 1: ITL 20 ms is 0.5 on the left, so rho 0.67.
-Beyond rho 1 the latency stands at its plateau and only TTFT grows.
+there. Worked: alpha 10 ms, cap 0.75: ITL 20 ms is 0.5 on the left, so rho 0.67. Beyond rho 1 the
+latency stands at its plateau and only TTFT grows.
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
+from autoscaler.core.pairs import BINS, PRIOR_EVENTS, WIDTH, Rates
 from autoscaler.core.policy import Slo
 
 DEFAULT_ITL_RATIO = 3.0
@@ -18,7 +22,8 @@ DEFAULT_TTFT_SECONDS = 1.0
 DEFAULT_TTFT_RATIO = 5.0
 INFEASIBLE_RATIO = 0.9
 """An idle latency above this share of its objective leaves no room for any load."""
-MOST_RHO = 1.0
+MODEL_SIGMA = 0.05
+"""Relative error of a learned line; of the kind seen on real engines (real-engines.md §3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +42,32 @@ class Line:
 
     alpha: float
     cap: float
-    exponent: float = 1.0
+    """1 - alpha/ITL where the batch is full."""
+    rates: Rates
+    """Arrivals per replica over latency; in units of their own where nothing is heard."""
+    sigma: float
+    """Deviation of the line's exponent, where no arrival has been paired."""
     idle_ttft: float | None = None
     objectives: Objectives
 
+    @property
+    def full_rate(self) -> float:
+        """Arrivals per replica where its queue begins."""
+        return self._rate(-math.log(1.0 - self.cap))
+
     def rho(self, itl: float) -> float:
         """Share of capacity at which a replica shows this ITL; 0..1."""
-        return self.rho_of(1.0 - self.alpha / itl)
-
-    def rho_of(self, busy: float) -> float:
-        """The same from 1 - alpha/ITL."""
-        if busy <= 0.0:
+        if itl <= self.alpha:
             return 0.0
-        return min(MOST_RHO, (busy / self.cap) ** (1.0 / self.exponent))
+        return min(1.0, self._rate(math.log(itl / self.alpha)) / self.full_rate)
 
     def itl(self, rho: float) -> float:
         """ITL of a replica at this share of its capacity, seconds."""
-        return self.alpha / (1.0 - self.cap * min(1.0, max(0.0, rho)) ** self.exponent)
+        if rho <= 0.0:
+            return self.alpha
+        if rho >= 1.0:
+            return self.alpha / (1.0 - self.cap)
+        return self.alpha * math.exp(self._log_ratio(rho * self.full_rate))
 
     def ttft(self, rho: float) -> float | None:
         """TTFT at this share, seconds; None where unknown, and from rho 1 on, where it grows."""
@@ -64,7 +78,7 @@ class Line:
     @property
     def capacity(self) -> float:
         """Share of a replica's capacity that it carries within the objectives, 0..1."""
-        rho = MOST_RHO
+        rho = 1.0
         if self.objectives.itl is not None:
             rho = min(rho, self.rho(self.objectives.itl))
         if self.objectives.ttft is not None and self.idle_ttft is not None:
@@ -80,37 +94,63 @@ class Line:
             wanted.ttft is None or ttft is None or ttft <= wanted.ttft
         )
 
+    def uncertainty(self, rho: float, capacity: float) -> float:
+        """Relative deviation of rho/capacity that comes from the line's shape between the two.
+
+        None at capacity itself; where pairs were seen they stand in for the exponent.
+        """
+        if rho <= 0.0:
+            return self.sigma
+        place = min(BINS - 1, int(self._log_ratio(rho * self.full_rate) / WIDTH))
+        prior = min(1.0, PRIOR_EVENTS / self.rates.weights[place])
+        shape = prior * (math.log(rho / capacity) * self.sigma) ** 2
+        pairs = (1.0 - prior) / self.rates.weights[place]
+        return math.sqrt(shape + pairs + (MODEL_SIGMA**2 if prior < 1.0 else 0.0))
+
+    def _rate(self, log_ratio: float) -> float:
+        """Interpolate between the bins' middles; from the lower end of the first to zero."""
+        place = log_ratio / WIDTH - 0.5
+        rates = self.rates.rates
+        if place <= 0.0:
+            return rates[0] * max(0.0, 1.0 + 2.0 * place)
+        index = int(place)
+        if index >= BINS - 1:
+            return rates[-1]
+        return rates[index] + (rates[index + 1] - rates[index]) * (place - index)
+
+    def _log_ratio(self, rate: float) -> float:
+        """The inverse: ln(ITL/alpha) at which this rate is carried."""
+        rates = self.rates.rates
+        if rate <= rates[0]:
+            return 0.5 * WIDTH * rate / rates[0]
+        index = bisect_left(rates, rate)
+        if index >= BINS:
+            return (BINS - 0.5) * WIDTH
+        low, high = rates[index - 1], rates[index]
+        return (index - 0.5 + (rate - low) / (high - low)) * WIDTH
+
 
 def objectives_of(
     slo: Slo, *, alpha: float, alpha_trusted: bool, idle_ttft: float | None
 ) -> Objectives:
     """Return the objectives in force; those that no count can meet are set aside, by trust only."""
-    itl = slo.itl_seconds if slo.itl_seconds is not None else DEFAULT_ITL_RATIO * alpha
+    itl: float | None = (
+        slo.itl_seconds if slo.itl_seconds is not None else DEFAULT_ITL_RATIO * alpha
+    )
     ttft = slo.ttft_seconds
     if ttft is None:
         ttft = max(DEFAULT_TTFT_SECONDS, DEFAULT_TTFT_RATIO * (idle_ttft or 0.0))
     infeasible = []
-    if alpha_trusted and alpha > INFEASIBLE_RATIO * itl:
+    if alpha_trusted and itl is not None and alpha > INFEASIBLE_RATIO * itl:
         infeasible.append(
             f"an idle replica needs {alpha * 1000:.3g} ms a token, the objective is"
             f" {itl * 1000:.3g} ms: no count can meet it"
         )
+        itl = None
     if alpha_trusted and idle_ttft is not None and idle_ttft > INFEASIBLE_RATIO * ttft:
         infeasible.append(
             f"an idle replica needs {idle_ttft:.3g} s to the first token, the objective is"
             f" {ttft:.3g} s: no count can meet it"
         )
-    return Objectives(
-        itl=None if alpha_trusted and alpha > INFEASIBLE_RATIO * itl else itl,
-        ttft=None
-        if alpha_trusted and idle_ttft is not None and idle_ttft > INFEASIBLE_RATIO * ttft
-        else ttft,
-        infeasible=tuple(infeasible),
-    )
-
-
-def shape_uncertainty(relative: float, sigma: float) -> float:
-    """Error of load/capacity that an uncertain exponent brings: |r ln r| x sigma; none at r = 1."""
-    if relative <= 0.0:
-        return 0.0
-    return abs(relative * math.log(relative)) * sigma
+        return Objectives(itl=itl, ttft=None, infeasible=tuple(infeasible))
+    return Objectives(itl=itl, ttft=ttft, infeasible=tuple(infeasible))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from autoscaler.core.alpha import Alpha
 from autoscaler.core.codec import Undecodable, decode, encode
 from autoscaler.core.counts import Counts
+from autoscaler.core.learning import Learning
 from autoscaler.core.model import Json
 from autoscaler.core.overload import Overload
 from autoscaler.core.quantile import LowQuantile
@@ -61,10 +62,11 @@ class State:
     alpha: Alpha = field(default_factory=Alpha)
     idle_ttft: LowQuantile = field(default_factory=LowQuantile)
     overload: Overload = field(default_factory=Overload)
+    learning: Learning = field(default_factory=Learning)
     counts: Counts = field(default_factory=Counts)
     trial: Trial | None = None
     wanted: tuple[tuple[float, int], ...] = ()
-    """(instant, count) of what was wanted within the hold: strictly falling counts, oldest first."""
+    """(instant, count) of what was wanted within the hold: falling counts, oldest first."""
     blind_since: float | None = None
     """None while the load can be seen."""
     headroom: float | None = None

@@ -84,7 +84,6 @@ def _case(state: State, seen: Assessment, observation: Observation, policy: Poli
         ask=ask,
         estimate=seen.estimate,
         line=seen.line,
-        sigma=seen.sigma,
         slope=seen.slope,
         queueing=state.overload.is_suspected or seen.recovering,
         headroom=state.headroom or policy.headroom_ratio,
