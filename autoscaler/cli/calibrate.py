@@ -9,7 +9,7 @@ import typer
 
 from autoscaler.app.adapters import build_prober
 from autoscaler.cli.changes import find
-from autoscaler.cli.context import daemon_for, load_or_stop, open_cloud, run
+from autoscaler.cli.context import daemon_for, load_or_stop, run
 from autoscaler.cli.daemon import DaemonClient, DaemonError
 from autoscaler.cli.options import (
     ConfigOption,
@@ -19,6 +19,7 @@ from autoscaler.cli.options import (
     YesOption,
 )
 from autoscaler.cli.output import ExitCode, Format, note, print_json, say, stop
+from autoscaler.cli.platform import open_cloud
 from autoscaler.cli.quotes import agree
 from autoscaler.clock import SystemClock
 from autoscaler.core.codec import decode

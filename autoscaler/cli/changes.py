@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from autoscaler.cli.context import daemon_for, load_or_stop, open_cloud, run
+from autoscaler.cli.context import daemon_for, load_or_stop, run
 from autoscaler.cli.daemon import DaemonClient, DaemonError, who
 from autoscaler.cli.options import (
     ConfigOption,
@@ -21,6 +21,7 @@ from autoscaler.cli.options import (
 )
 from autoscaler.cli.orders import TWO_HOURS
 from autoscaler.cli.output import ExitCode, note, say, span, stop
+from autoscaler.cli.platform import open_cloud
 from autoscaler.cli.quotes import (
     agree,
     change_sentence,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autoscaler.app.adapters import build_prober
-from autoscaler.cli.context import open_cloud
 from autoscaler.cli.output import print_table, say
+from autoscaler.cli.platform import open_cloud
 from autoscaler.cli.quotes import Quote, quote_for
 from autoscaler.cli.status import milliseconds
 from autoscaler.clock import SystemClock

@@ -1,19 +1,14 @@
-"""What verbs start from: the settings, a client of the control plane, a client of the daemon."""
+"""What verbs start from: the settings, and a client of the running daemon."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import stamina.instrumentation
-
-from autoscaler.app import build_cloud
 from autoscaler.cli.daemon import DaemonClient, DaemonError
 from autoscaler.cli.output import ExitCode, stop
-from autoscaler.clock import SystemClock
-from autoscaler.cloud import CloudClient, CloudError
 from autoscaler.core.words import Mode
+from autoscaler.ports import CloudRefused, CloudUnknown
 from autoscaler.settings import (
     Loaded,
     SecretUnreadable,
@@ -33,17 +28,6 @@ def load_or_stop(config: Path | None, *, mode: Mode | None = None) -> Loaded:
         stop(str(error), ExitCode.USAGE)
 
 
-@asynccontextmanager
-async def open_cloud(settings: Settings) -> AsyncIterator[CloudClient]:
-    """A client of the control plane. Retries are silent here: a person is waiting."""
-    missing = settings.cloud.missing()
-    if missing:
-        stop("\n".join(missing), ExitCode.USAGE)
-    stamina.instrumentation.set_on_retry_hooks([])
-    async with build_cloud(settings, clock=SystemClock()) as client:
-        yield client
-
-
 def run(work: Callable[[], Awaitable[T]]) -> T:
     """Run one piece of asynchronous work; an error of the platform or the daemon ends the command
     with its sentence.
@@ -54,7 +38,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(whole())
-    except (CloudError, DaemonError, SecretUnreadable) as error:
+    except (CloudRefused, CloudUnknown, DaemonError, SecretUnreadable) as error:
         stop(str(error))
     except KeyboardInterrupt:
         stop("interrupted")

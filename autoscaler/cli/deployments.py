@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import typer
 
 from autoscaler.cli import changes
-from autoscaler.cli.context import load_or_stop, open_cloud, run
+from autoscaler.cli.context import load_or_stop, run
 from autoscaler.cli.options import ConfigOption, FormatOption, NameArgument
 from autoscaler.cli.output import Format, instant, note, print_json, print_table, span
+from autoscaler.cli.platform import open_cloud
 from autoscaler.cli.quotes import quote_for
 from autoscaler.cloud import CloudError
 from autoscaler.core.codec import encode

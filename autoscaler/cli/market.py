@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli.context import load_or_stop, open_cloud, run
+from autoscaler.cli.context import load_or_stop, run
 from autoscaler.cli.options import ConfigOption, FormatOption
 from autoscaler.cli.output import Format, money, print_json, print_table
+from autoscaler.cli.platform import open_cloud
 from autoscaler.cloud import CatalogItem, Range
 from autoscaler.ports import InventoryItem
 from autoscaler.settings import Settings

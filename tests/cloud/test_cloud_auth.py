@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers_cloud import Platform, client_for, config_for, jwt, status
@@ -23,7 +24,7 @@ class SetClock(SystemClock):
         return self.at
 
 
-def login(**changes: object) -> dict[str, object]:
+def login(**changes: Any) -> dict[str, Any]:
     return {"token": None, "email": "ops@example.com", "password": lambda: "right", **changes}
 
 
