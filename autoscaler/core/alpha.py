@@ -7,7 +7,6 @@ never near idle shows a low quantile too, and it is not alpha.
 """
 
 from dataclasses import dataclass, field, replace
-from statistics import fmean
 
 from autoscaler.core.policy import Policy
 from autoscaler.core.quantile import LowQuantile, added
@@ -62,10 +61,12 @@ class Believed:
 
 def learned(alpha: Alpha, fresh: tuple[Sample, ...], *, now: float) -> Alpha:
     """Take in fresh samples."""
+    if not fresh:
+        return alpha
     pending = (*alpha.pending, *(s.itl for s in fresh if s.itl is not None))
     low = alpha.low
     while len(pending) >= MEAN_OF:
-        mean = fmean(pending[:MEAN_OF])
+        mean = sum(pending[:MEAN_OF]) / MEAN_OF
         low = added(low, mean, at=now, half_life=HALF_LIFE_SECONDS, jump_ratio=JUMP_RATIO)
         pending = pending[MEAN_OF:]
     if low is alpha.low and pending == alpha.pending:

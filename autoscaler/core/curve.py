@@ -18,7 +18,6 @@ that a new mix or engine is learned at the speed at which it shows.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, pvariance
 from typing import TypeAlias
 
 from autoscaler.core.hearing import Heard
@@ -112,7 +111,8 @@ def chunk_of(samples: tuple[Sample, ...]) -> Chunk | None:
     itls = [sample.itl for sample in samples if sample.itl is not None]
     if len(itls) < LEAST_SAMPLES:
         return None
-    mean, streams = fmean(itls), [sample.heard for sample in samples if sample.heard is not None]
+    mean = sum(itls) / len(itls)
+    streams = [sample.heard for sample in samples if sample.heard is not None]
     heard = None
     if streams:
         heard = Heard(
@@ -120,7 +120,7 @@ def chunk_of(samples: tuple[Sample, ...]) -> Chunk | None:
             at_risk=sum(one.at_risk for one in streams),
             seconds=sum(one.seconds for one in streams),
         )
-    spread = pvariance(itls, mean) + (0.05 * mean) ** 2
+    spread = sum((itl - mean) ** 2 for itl in itls) / len(itls) + (0.05 * mean) ** 2
     variance = spread / (len(itls) * mean * mean) + MODEL_VARIANCE
     return Chunk(replicas=samples[-1].replicas, itl=mean, itl_variance=variance, heard=heard)
 

@@ -9,7 +9,7 @@ are brought to load, which a change of the count leaves as it was.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean, median, pvariance
+from statistics import median
 
 from autoscaler.core.curve import prompts
 from autoscaler.core.hearing import Heard
@@ -56,7 +56,7 @@ def reading(samples: Iterable[Sample], line: Line, *, audible: bool) -> Reading 
         load += share * one
         variance += (share * spread) ** 2
         rate += share * heard
-    itl = sum(fmean(_itls(era)) * len(era) for era in eras.values()) / count
+    itl = sum(sum(_itls(era)) for era in eras.values()) / count
     return Reading(
         load=load,
         spread=math.sqrt(variance),
@@ -85,11 +85,11 @@ def _itls(era: list[Sample]) -> list[float]:
 
 
 def _by_latency(itls: list[float], line: Line) -> tuple[float, float]:
-    mean = fmean(itls)
+    mean = sum(itls) / len(itls)
     rho, step = line.rho(mean), 0.02 * mean
     slope = (line.rho(mean + step) - line.rho(mean - step)) / (2.0 * step)
     prior = (PRIOR_SPREAD_RATIO * mean) ** 2
-    spread = (pvariance(itls, mean) * len(itls) + prior) / len(itls)
+    spread = (sum((itl - mean) ** 2 for itl in itls) + prior) / len(itls)
     sampling = spread * CORRELATION / len(itls) + LEAST_VARIANCE_RATIO * mean * mean
     shape = rho * line.uncertainty(rho, line.capacity)
     return rho, math.hypot(slope * math.sqrt(sampling), shape)

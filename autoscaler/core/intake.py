@@ -5,8 +5,6 @@ model or GPU makes everything learned about latencies void.
 """
 
 from dataclasses import replace
-from statistics import fmean
-
 from autoscaler.core import alpha as alphas
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
@@ -43,12 +41,15 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     state = replace(
         state,
         samples=extended(state.samples, fresh, now=now),
-        learning=replace(state.learning, ear=ear),
+        learning=state.learning
+        if ear is state.learning.ear
+        else replace(state.learning, ear=ear),
         counts=count_memory.followed(state.counts, observation, policy),
         idle_ttft=_with_ttfts(state.idle_ttft, fresh),
     )
     state = _with_calibration(state, observation)
-    state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
+    if fresh:
+        state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
     state = _with_lesson(_with_queue(state, fresh, now), policy, now)
     return _with_trial(state, now)
 
@@ -116,7 +117,7 @@ def _with_calibration(state: State, observation: Observation) -> State:
     for probe in observation.probes:
         if probe.profile == "calibrate" and probe.ok and probe.counts and probe.itl_seconds:
             alpha = alphas.calibrated(alpha, probe.itl_seconds, at=probe.ended_at)
-    return replace(state, alpha=alpha)
+    return state if alpha is state.alpha else replace(state, alpha=alpha)
 
 
 def _with_queue(state: State, fresh: tuple[Sample, ...], now: float) -> State:
@@ -125,12 +126,15 @@ def _with_queue(state: State, fresh: tuple[Sample, ...], now: float) -> State:
     if overload.shown_since is None and fresh:
         itls = [s.itl for s in within(state.samples, now=now, seconds=60.0) if s.itl is not None]
         if len(itls) >= 6:
-            highest = max(overload.highest_itl or 0.0, fmean(itls))
-            overload = replace(overload, highest_itl=highest)
-    return replace(state, overload=overload)
+            highest = sum(itls) / len(itls)
+            if highest > (overload.highest_itl or 0.0):
+                overload = replace(overload, highest_itl=highest)
+    return state if overload is state.overload else replace(state, overload=overload)
 
 
 def _with_trial(state: State, now: float) -> State:
+    if state.trial is None:
+        return state
     trial = trials.judged(state.trial, state.counts, state.samples, now=now)
     alpha = state.alpha
     if trial is not None and trial.failed and not (state.trial and state.trial.failed):
