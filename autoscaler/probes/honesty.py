@@ -45,7 +45,6 @@ class LagSampler:
         self._handle: asyncio.TimerHandle | None = None
         self._watchers = 0
         self._due = 0.0
-        self._ran_at = 0.0
         self._late = 0.0
         self._sample_at = 0.0
         self._sample = 0.0
@@ -78,8 +77,7 @@ class LagSampler:
         """Seconds by which a reading taken at monotonic `now` may be late, as far as seen."""
         if self._handle is None:
             return 0.0
-        recent = self._late if now - self._ran_at < QUICK_SECONDS else 0.0
-        return max(recent, now - self._due, 0.0)
+        return max(self._late, now - self._due, 0.0)
 
     def worst_since(self, monotonic: float) -> float:
         """Largest lateness seen since then, in seconds."""
@@ -95,7 +93,7 @@ class LagSampler:
     def _tick(self) -> None:
         now = self._clock.monotonic()
         late = now - self._due
-        self._late, self._ran_at = late, now
+        self._late = late
         self._remember(now, late)
         self._sample = max(self._sample, late)
         if self._meter is not None and now >= self._sample_at:
