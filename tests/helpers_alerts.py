@@ -1,7 +1,7 @@
 """Builders of what the alert engine looks at, and a driver that plays a story on virtual instants.
 
-Each evaluation of the driver passes the state through JSON text, so that every story is also a
-story of restarts.
+The driver passes the state through JSON text before each look (in long stories: now and then), so
+that every story is also a story of restarts.
 """
 
 import json
@@ -26,6 +26,8 @@ from autoscaler.core.words import FailureReason, Reason, Status, Verdict
 
 T0 = 1_800_000_000.0
 POLL = 15.0
+OFTEN = 20
+"""Looks before which each one is a restart, and after which each of so many is."""
 RULES = AlertRules(receivers=(ReceiverRule(name="hook", min_severity=Severity.NONE),))
 
 
@@ -130,9 +132,13 @@ class Story:
     state: AlertsState = field(default_factory=AlertsState)
     rows: list[Notification] = field(default_factory=list)
     outcome: AlertOutcome | None = None
+    looks: int = 0
 
     def see(self, facts: FleetFacts) -> AlertOutcome:
-        self.outcome = evaluate(through_json(self.state), facts, self.rules)
+        self.looks += 1
+        if self.looks < OFTEN or self.looks % OFTEN == 0:
+            self.state = through_json(self.state)
+        self.outcome = evaluate(self.state, facts, self.rules)
         self.state = self.outcome.state
         self.rows.extend(self.outcome.notifications)
         return self.outcome

@@ -37,12 +37,9 @@ class Book:
 
         `seen` is the last failing probe, which each alert about a deployment shows.
         """
-        evidence = dict(seen or {})
-        if subject is not None and subject.decision is not None:
-            decision = subject.decision
-            evidence["decision"] = f"{decision.verdict}, {decision.reason}: {decision.because}"
         for finding in found:
-            shown = replace(finding, evidence={**evidence, **finding.evidence})
+            is_bad = finding.look in {Look.BAD, Look.SUSPECT}
+            shown = _with_evidence(finding, subject, seen or {}) if is_bad else finding
             self._enter(spec, shown, subject)
 
     def close_gone(self) -> None:
@@ -112,3 +109,13 @@ class Book:
             del self.records[key]
         else:
             self.records[key] = record
+
+
+def _with_evidence(
+    finding: Finding, subject: DeploymentFacts | None, seen: Mapping[str, str]
+) -> Finding:
+    evidence = dict(seen)
+    if subject is not None and subject.decision is not None:
+        decision = subject.decision
+        evidence["decision"] = f"{decision.verdict}, {decision.reason}: {decision.because}"
+    return replace(finding, evidence={**evidence, **finding.evidence})

@@ -8,6 +8,7 @@ alert is dropped. Severity only rises within an episode.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 
 from autoscaler.core.alerting.findings import Finding, Look
@@ -30,6 +31,7 @@ DESCRIPTION_LIMIT = 600
 _LOUDNESS = {Severity.NONE: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
 
 
+@lru_cache(maxsize=200_000)  # asked for each finding of each evaluation
 def fingerprint(name: str, project: str, deployment: str, dimension: str) -> str:
     """Return the identity of an alert: 16 hex characters over name, project, deployment, dimension.
 
@@ -125,7 +127,7 @@ def _describe(record: Record, spec: AlertSpec, finding: Finding) -> Record:
 
 
 def _subject(record: Record, spec: AlertSpec) -> str:
-    """What the summary's clause is about: a deployment, the fleet, or (a whole sentence) nothing."""
+    """What the summary's clause is about: a deployment, the fleet, or nothing (a sentence)."""
     if record.deployment:
         return f"{record.deployment}: "
     return "fleet: " if spec.deployment is not None else ""
