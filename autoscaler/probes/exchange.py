@@ -96,7 +96,7 @@ class Conversation:
         """Send `request` and read its answer to the end, whatever the end is."""
         exchange = Exchange(
             began=self.clock.monotonic(),
-            marks=Marks(self.clock, self.limits.headers_seconds),
+            marks=Marks(self.clock, self.limits.headers_seconds, self.sampler),
             transcript=Transcript(max_event_bytes=self.limits.max_event_bytes),
             reads=[] if keep_reads else None,
         )

@@ -23,8 +23,8 @@ QUICK_SECONDS: Final = 0.002
 """Period of ticks while probes are in flight: the error of a reading that stays unseen."""
 SLOW_SECONDS: Final = 0.05
 """Period of ticks else, and of the samples given to the metric."""
-BUCKET_SECONDS: Final = 0.05
-"""Grain of the memory of lateness."""
+NOTABLE_SECONDS: Final = 0.0005
+"""Lateness below this is not remembered: timers themselves are no better."""
 MEMORY_SECONDS: Final = 120.0
 """Longest look back: twice the longest probe."""
 CLOCK_STEP_SECONDS: Final = 0.5
@@ -48,8 +48,8 @@ class LagSampler:
         self._late = 0.0
         self._sample_at = 0.0
         self._sample = 0.0
-        self._buckets: deque[tuple[float, float]] = deque()
-        """(start, largest lateness) of the latest spells with any lateness."""
+        self._late_ticks: deque[tuple[float, float]] = deque()
+        """(ran at, lateness) of the latest ticks that were notably late."""
 
     def start(self) -> None:
         """Begin to tick."""
@@ -81,9 +81,12 @@ class LagSampler:
 
     def worst_since(self, monotonic: float) -> float:
         """Largest lateness seen since then, in seconds."""
-        since = monotonic - BUCKET_SECONDS
-        worst = max((late for start, late in self._buckets if start >= since), default=0.0)
-        return max(worst, self.delay(self._clock.monotonic()))
+        worst = self.delay(self._clock.monotonic())
+        for ran_at, late in reversed(self._late_ticks):
+            if ran_at < monotonic:
+                break
+            worst = max(worst, late)
+        return worst
 
     def _arm(self) -> None:
         period = QUICK_SECONDS if self._watchers else SLOW_SECONDS
@@ -94,22 +97,15 @@ class LagSampler:
         now = self._clock.monotonic()
         late = now - self._due
         self._late = late
-        self._remember(now, late)
+        if late > NOTABLE_SECONDS:
+            self._late_ticks.append((now, late))
+            while now - self._late_ticks[0][0] > MEMORY_SECONDS:
+                self._late_ticks.popleft()
         self._sample = max(self._sample, late)
         if self._meter is not None and now >= self._sample_at:
             self._meter.loop_lag(self._sample)
             self._sample, self._sample_at = 0.0, now + SLOW_SECONDS
         self._arm()
-
-    def _remember(self, now: float, late: float) -> None:
-        if self._buckets and now - self._buckets[-1][0] < BUCKET_SECONDS:
-            start, worst = self._buckets[-1]
-            if late > worst:
-                self._buckets[-1] = (start, late)
-        else:
-            self._buckets.append((now, late))
-            while now - self._buckets[0][0] > MEMORY_SECONDS:
-                self._buckets.popleft()
 
 
 class Canaries:

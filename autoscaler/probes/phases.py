@@ -8,6 +8,7 @@ import aiohttp
 
 from autoscaler.core.model import Phases
 from autoscaler.ports import Clock
+from autoscaler.probes.honesty import LagSampler
 
 
 @dataclass(slots=True)
@@ -16,19 +17,33 @@ class Marks:
 
     clock: Clock
     headers_seconds: float
+    sampler: LagSampler | None = None
     timer: asyncio.Timeout | None = None
     dns_began: float | None = None
     dns_ended: float | None = None
     connected: float | None = None
     reused: bool = False
     sent: float | None = None
+    send_delay: float = 0.0
+    """By how much our own loop may have been late until the request was sent, in seconds."""
 
     def on_connected(self, *, reused: bool) -> None:
         """The connection stands: from here the deadline for the headers counts."""
         self.connected = self.clock.monotonic()
+        self.note_delay(self.connected)
         self.reused = reused
         if self.timer is not None and not self.timer.expired():
             self.timer.reschedule(asyncio.get_running_loop().time() + self.headers_seconds)
+
+    def on_sent(self) -> None:
+        """The request left."""
+        self.sent = self.clock.monotonic()
+        self.note_delay(self.sent)
+
+    def note_delay(self, now: float) -> None:
+        """Our own loop's lateness belongs to no phase of the server's."""
+        if self.sampler is not None:
+            self.send_delay = max(self.send_delay, self.sampler.delay(now))
 
 
 def phases_of(
@@ -70,7 +85,7 @@ def build_traces() -> aiohttp.TraceConfig:
         ctx.marks.on_connected(reused=True)
 
     async def sent(_s: object, ctx: SimpleNamespace, _p: object) -> None:
-        ctx.marks.sent = ctx.marks.clock.monotonic()
+        ctx.marks.on_sent()
 
     traces = aiohttp.TraceConfig(trace_config_ctx_factory=context)  # type: ignore[arg-type]  # any factory will do
     traces.on_dns_resolvehost_start.append(dns_began)

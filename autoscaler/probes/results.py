@@ -167,7 +167,8 @@ def _spoiled(
     """Why the latencies of a success must not be counted."""
     reasons = []
     ttft = verdict.ttft_seconds
-    if ttft is not None and exchange.first_delay > max(
+    late = max(exchange.marks.send_delay, exchange.first_delay)
+    if ttft is not None and late > max(
         config.lag_tolerance_seconds, config.lag_tolerance_ratio * ttft
     ):
         reasons.append(UntrustedReason.LOOP_LAG)
