@@ -82,14 +82,18 @@ def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
         alpha=alpha.seconds,
         cap=cap_of(state, policy, alpha.seconds)[0],
         rates=state.learning.rates,
-        sigma=min(SHAPE_SIGMA, state.learning.curve.sigma(3))
-        if state.learning.audible
-        else SHAPE_SIGMA,
+        sigma=_sigma(state),
         idle_ttft=ttft,
         objectives=objectives_of(
             policy.slo, alpha=alpha.seconds, alpha_trusted=alpha.trusted, idle_ttft=ttft
         ),
     )
+
+
+def _sigma(state: State) -> float:
+    curve = state.learning.curve
+    learned = curve is not None and state.learning.audible
+    return min(SHAPE_SIGMA, curve.exponent_sigma) if learned and curve else SHAPE_SIGMA
 
 
 def cap_of(state: State, policy: Policy, alpha: float) -> tuple[float, bool]:

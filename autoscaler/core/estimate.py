@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from autoscaler.core.curve import prompts
 from autoscaler.core.hearing import Heard
+from autoscaler.core.learning import prompts
 from autoscaler.core.line import MODEL_SIGMA, Line
 from autoscaler.core.window import Sample
 

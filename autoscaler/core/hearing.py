@@ -33,6 +33,10 @@ JITTER_SHARE = 0.99
 """Quantile of the jitter below which nothing counts as slow ..."""
 JITTER_MARGIN = 1.5
 """... with head-room: a quantile of few gaps, and late reads have the longer tail."""
+QUIET_RATIO = 1.1
+"""Jitter is learned from streams whose iterations are within a tenth of the fastest known: in a
+busy one the batch itself changes from iteration to iteration.
+"""
 EVENT_SHARE = 0.25
 """Threshold in units of a typical slow gap's excess: a quarter of a typical prompt's prefill."""
 LEAST_RATIO = 0.15
@@ -190,7 +194,9 @@ def _learned(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Ear:
         ear,
         base=lowest,
         every=_added(ear.every, excess),
-        jitter=_added(ear.jitter, [-value for value in excess if value < 0.0]),
+        jitter=_added(ear.jitter, [-value for value in excess if value < 0.0])
+        if base <= QUIET_RATIO * lowest
+        else ear.jitter,
         chances=_chanced(ear.chances, gaps, [value > limit for value in excess]),
         refused="",
     )

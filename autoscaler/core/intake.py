@@ -41,16 +41,14 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     state = replace(
         state,
         samples=extended(state.samples, fresh, now=now),
-        learning=state.learning
-        if ear is state.learning.ear
-        else replace(state.learning, ear=ear),
+        learning=state.learning if ear is state.learning.ear else replace(state.learning, ear=ear),
         counts=count_memory.followed(state.counts, observation, policy),
         idle_ttft=_with_ttfts(state.idle_ttft, fresh),
     )
     state = _with_calibration(state, observation)
     if fresh:
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
-    state = _with_lesson(_with_queue(state, fresh, now), policy, now)
+    state = _with_lesson(_with_queue(state, fresh, now), now)
     return _with_trial(state, now)
 
 
@@ -59,7 +57,8 @@ def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
     by_line = state.learning.alpha
     line = None
     if by_line is not None:
-        line = (by_line, state.learning.curve.sigma(2) < TRUSTED_SIGMA)
+        curve = state.learning.curve
+        line = (by_line, curve is not None and curve.alpha_sigma < TRUSTED_SIGMA)
     return alphas.believed(state.alpha, policy, now=now, by_line=line)
 
 
@@ -76,12 +75,8 @@ def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]
     return ear, tuple(fresh)
 
 
-def _with_lesson(state: State, policy: Policy, now: float) -> State:
-    alpha = alpha_of(state, policy, now).seconds
-    if alpha is None:
-        return state
-    queued = state.overload.is_suspected
-    learning = lesson(state.learning, state.samples, now=now, alpha=alpha, queued=queued)
+def _with_lesson(state: State, now: float) -> State:
+    learning = lesson(state.learning, state.samples, now=now)
     return state if learning is state.learning else replace(state, learning=learning)
 
 

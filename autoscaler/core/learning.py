@@ -1,31 +1,69 @@
-"""What a deployment teaches about itself, minute by minute: its ear, its line, its pairs.
+"""What a deployment teaches about itself, minute by minute: its ear, its pairs, its line, its drift.
 
-Samples of a minute at one count make a chunk; a chunk teaches the line (curve.py) and is put down
-as a pair (pairs.py). Everything is bounded and is part of the State.
+Samples of a minute at one count make a chunk. A chunk is put down as a pair (pairs.py), the plain
+line is fitted through the pairs now and then (curve.py), and in between one number follows how much
+all latencies have drifted since. A chunk that is far off is a surprise: three in a row are another
+mix of traffic, and the old pairs are forgotten. Everything is bounded and part of the State.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core.curve import CHUNK_SECONDS, Chunk, Curve, chunk_of, prompts, taught
-from autoscaler.core.hearing import Ear
-from autoscaler.core.pairs import Pairs, Rates, faded, is_audible, paired, rates_of
+from autoscaler.core.curve import Curve, fitted
+from autoscaler.core.hearing import Ear, Heard, hazard
+from autoscaler.core.pairs import (
+    Pairs,
+    Rates,
+    faded,
+    is_audible,
+    log_ratio_at,
+    paired,
+    rates_of,
+)
 from autoscaler.core.window import Sample
+
+CHUNK_SECONDS = 60.0
+"""One pair a minute: long enough to hear some prompts, short enough for one load."""
+LONGEST_CHUNK_SECONDS = 180.0
+"""A chunk that did not fill by then is given up: the load was another one at its beginning."""
+LEAST_SAMPLES = 3
+"""Probes in a chunk below which it waits for more."""
+FIT_SECONDS = 300.0
+"""The line is fitted anew this often; the drift is followed at every chunk."""
+SURE_SIGMA = 0.15
+"""Deviation of ln alpha from which the line's alpha is used at all."""
+DRIFT_SIGMA = 0.012
+"""Random walk of the drift, per square root of a minute: engines drifted by 25 % in half an hour."""
+MOST_DRIFT = 0.7
+"""Largest drift, as a logarithm: beyond a factor of 2 it is another engine."""
+LATENCY_SIGMA = 0.03
+"""Scatter of a chunk's ITL about the line, as a logarithm."""
+SURPRISE = 9.0
+"""Squared deviation, in variances, from which a chunk is not drift."""
+CHANGED = 3
+"""Surprises in a row from which the mix counts as changed."""
+FORGOTTEN_SHARE = 0.1
+"""Weight left of the old mix's pairs."""
 
 
 def _plain(ratio: float) -> float:
     return 1.0 - 1.0 / ratio
 
 
-PLAIN = rates_of(Pairs(), _plain)
+PLAIN = rates_of(Pairs(), _plain, 1.0)
 """E1's own line, in units of its own: what is used where nothing is heard."""
-LONGEST_CHUNK_SECONDS = 180.0
-"""A chunk that did not fill by then is given up: the load was another one at its beginning."""
-CHANGED = 3
-"""Surprising chunks in a row after which the mix counts as changed."""
-FORGOTTEN_SHARE = 0.2
-"""Weight left of the old mix's pairs."""
-SURE_SIGMA = 0.15
-"""Deviation of ln alpha from which the line's alpha is used at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One minute of probes at one count."""
+
+    itl: float
+    """Mean, seconds."""
+    prompts: float
+    """Prompts behind the slow gaps heard."""
+    seconds: float
+    """Seconds listened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,65 +71,118 @@ class Learning:
     """The memory of what was learned."""
 
     ear: Ear = field(default_factory=Ear)
-    curve: Curve = field(default_factory=Curve)
     pairs: Pairs = field(default_factory=Pairs)
-    chunk_from: float = 0.0
-    """Instant from which samples wait for the next chunk; 0 before the first."""
-
+    """ITLs are put down without the drift of their minute."""
+    curve: Curve | None = None
+    """None until enough was heard."""
+    fitted_at: float = 0.0
     audible: bool = False
     """True if what is heard follows the load."""
     rates: Rates = PLAIN
     """Arrivals per replica over latency, as learned; E1's own where nothing is heard."""
+    drift: float = 0.0
+    """ln(latencies now / latencies of the pairs)."""
+    drift_variance: float = 0.0
+    surprises: int = 0
+    """Surprising chunks in a row."""
+    chunk_from: float = 0.0
+    """Instant from which samples wait for the next chunk; 0 before the first."""
 
     @property
     def alpha(self) -> float | None:
-        """Alpha by the line, seconds; None where the line does not fix it well enough to use."""
-        if self.curve.alpha is None or self.curve.sigma(2) > SURE_SIGMA or not self.audible:
+        """Alpha by the line, now, seconds; None where it does not fix it well enough to use."""
+        if self.curve is None or not self.audible or self.curve.alpha_sigma > SURE_SIGMA:
             return None
-        return self.curve.alpha
+        return self.curve.alpha * math.exp(self.drift)
 
 
-def lesson(
-    learning: Learning, samples: tuple[Sample, ...], *, now: float, alpha: float, queued: bool
-) -> Learning:
+def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Learning:
     """Teach one chunk once a minute's samples are there; else return what was."""
-    since = learning.chunk_from or now
+    since = learning.chunk_from
     if now - since < CHUNK_SECONDS:
-        return learning if learning.chunk_from else replace(learning, chunk_from=now)
-    recent = tuple(sample for sample in samples if sample.ended_at > since and sample.ok)
-    replicas = recent[-1].replicas if recent else 0
-    chunk = chunk_of(tuple(sample for sample in recent if sample.replicas == replicas))
+        return learning
+    recent = [sample for sample in samples if sample.ended_at > since and sample.ok]
+    chunk = chunk_of(recent)
     if chunk is None:
         waited = now - since >= LONGEST_CHUNK_SECONDS
         return replace(learning, chunk_from=now) if waited else learning
-    return _with_chunk(learning, chunk, now, alpha, queued=queued)
+    learning = _drifted(replace(learning, chunk_from=now), chunk)
+    pairs = paired(
+        learning.pairs,
+        itl=chunk.itl * math.exp(-learning.drift),
+        events=chunk.prompts,
+        seconds=chunk.seconds,
+        at=now,
+    )
+    learning = replace(learning, pairs=pairs)
+    return _fitted(learning, now) if now - learning.fitted_at >= FIT_SECONDS else learning
 
 
-def _with_chunk(
-    learning: Learning, chunk: Chunk, now: float, alpha: float, *, queued: bool
-) -> Learning:
-    curve = taught(learning.curve, chunk, at=now, saturated=queued)
-    pairs = learning.pairs
-    if curve.surprised >= CHANGED:
-        pairs, curve = faded(pairs, FORGOTTEN_SHARE), replace(curve, surprised=0)
-    if chunk.heard is not None:
-        pairs = paired(
-            pairs,
-            itl_ratio=chunk.itl / alpha,
-            events=prompts(chunk.heard),
-            seconds=chunk.heard.seconds,
-            at=now,
-        )
-    audible = is_audible(pairs)
-    return replace(
-        learning,
-        curve=curve,
-        pairs=pairs,
-        chunk_from=now,
-        audible=audible,
-        rates=_known_rates(curve, pairs) if audible else PLAIN,
+def chunk_of(samples: list[Sample]) -> Chunk | None:
+    """Pool the samples at the newest count whose streams could be heard; None if too few."""
+    heard = [
+        (s.itl, s.heard)
+        for s in samples
+        if s.itl is not None and s.heard is not None and s.replicas == samples[-1].replicas
+    ]
+    if len(heard) < LEAST_SAMPLES:
+        return None
+    pooled = Heard(
+        starts=sum(one.starts for _, one in heard),
+        at_risk=sum(one.at_risk for _, one in heard),
+        seconds=sum(one.seconds for _, one in heard),
+    )
+    return Chunk(
+        itl=sum(itl for itl, _ in heard) / len(heard),
+        prompts=prompts(pooled),
+        seconds=pooled.seconds,
     )
 
 
-def _known_rates(curve: Curve, pairs: Pairs) -> Rates:
-    return rates_of(pairs, lambda ratio: curve.rate_at(1.0 - 1.0 / ratio)[0])
+def prompts(heard: Heard) -> float:
+    """Prompts behind the slow gaps counted: several may join in one iteration."""
+    return hazard(heard.starts, heard.at_risk, heard.seconds) * heard.seconds
+
+
+def _fitted(learning: Learning, now: float) -> Learning:
+    curve = fitted(learning.pairs)
+    audible = curve is not None and is_audible(learning.pairs)
+    rates = PLAIN
+    if curve is not None and audible:
+        rates = rates_of(learning.pairs, curve.rate, curve.alpha)
+    return replace(learning, curve=curve, audible=audible, rates=rates, fitted_at=now)
+
+
+def _drifted(learning: Learning, chunk: Chunk) -> Learning:
+    """Follow the drift: how far this minute's latency is off what its arrivals would give.
+
+    At low load the line is flat and an error of the count does not matter; near full load it is
+    steep, so such a chunk says little of drift.
+    """
+    curve = learning.curve
+    if curve is None or not learning.audible:
+        return learning
+    rate = (chunk.prompts + 0.5) / chunk.seconds
+    step = math.sqrt((chunk.prompts + 0.5)) / (chunk.prompts + 0.5)
+    high = log_ratio_at(learning.rates, rate * math.exp(step))
+    low = log_ratio_at(learning.rates, rate * math.exp(-step))
+    expected = 0.5 * (high + low)
+    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2
+    gap = math.log(chunk.itl / curve.alpha) - learning.drift - expected
+    spread = learning.drift_variance + DRIFT_SIGMA**2
+    if gap * gap > SURPRISE * (spread + noise):
+        return _surprised(learning)
+    gain = spread / (spread + noise)
+    drift = max(-MOST_DRIFT, min(MOST_DRIFT, learning.drift + gain * gap))
+    return replace(learning, drift=drift, drift_variance=(1.0 - gain) * spread, surprises=0)
+
+
+def _surprised(learning: Learning) -> Learning:
+    if learning.surprises + 1 < CHANGED:
+        return replace(learning, surprises=learning.surprises + 1)
+    return replace(
+        learning,
+        pairs=faded(learning.pairs, FORGOTTEN_SHARE),
+        surprises=0,
+        fitted_at=0.0,
+    )

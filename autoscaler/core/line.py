@@ -10,10 +10,9 @@ latency stands at its plateau and only TTFT grows.
 """
 
 import math
-from bisect import bisect_left
 from dataclasses import dataclass
 
-from autoscaler.core.pairs import BINS, PRIOR_EVENTS, WIDTH, Rates
+from autoscaler.core.pairs import BINS, PRIOR_EVENTS, WIDTH, Rates, log_ratio_at, rate_at
 from autoscaler.core.policy import Slo
 
 DEFAULT_ITL_RATIO = 3.0
@@ -53,13 +52,13 @@ class Line:
     @property
     def full_rate(self) -> float:
         """Arrivals per replica where its queue begins."""
-        return self._rate(-math.log(1.0 - self.cap))
+        return rate_at(self.rates, -math.log(1.0 - self.cap))
 
     def rho(self, itl: float) -> float:
         """Share of capacity at which a replica shows this ITL; 0..1."""
         if itl <= self.alpha:
             return 0.0
-        return min(1.0, self._rate(math.log(itl / self.alpha)) / self.full_rate)
+        return min(1.0, rate_at(self.rates, math.log(itl / self.alpha)) / self.full_rate)
 
     def itl(self, rho: float) -> float:
         """ITL of a replica at this share of its capacity, seconds."""
@@ -67,7 +66,7 @@ class Line:
             return self.alpha
         if rho >= 1.0:
             return self.alpha / (1.0 - self.cap)
-        return self.alpha * math.exp(self._log_ratio(rho * self.full_rate))
+        return self.alpha * math.exp(log_ratio_at(self.rates, rho * self.full_rate))
 
     def ttft(self, rho: float) -> float | None:
         """TTFT at this share, seconds; None where unknown, and from rho 1 on, where it grows."""
@@ -101,33 +100,11 @@ class Line:
         """
         if rho <= 0.0:
             return self.sigma
-        place = min(BINS - 1, int(self._log_ratio(rho * self.full_rate) / WIDTH))
+        place = min(BINS - 1, int(log_ratio_at(self.rates, rho * self.full_rate) / WIDTH))
         prior = min(1.0, PRIOR_EVENTS / self.rates.weights[place])
         shape = prior * (math.log(rho / capacity) * self.sigma) ** 2
         pairs = (1.0 - prior) / self.rates.weights[place]
         return math.sqrt(shape + pairs + (MODEL_SIGMA**2 if prior < 1.0 else 0.0))
-
-    def _rate(self, log_ratio: float) -> float:
-        """Interpolate between the bins' middles; from the lower end of the first to zero."""
-        place = log_ratio / WIDTH - 0.5
-        rates = self.rates.rates
-        if place <= 0.0:
-            return rates[0] * max(0.0, 1.0 + 2.0 * place)
-        index = int(place)
-        if index >= BINS - 1:
-            return rates[-1]
-        return rates[index] + (rates[index + 1] - rates[index]) * (place - index)
-
-    def _log_ratio(self, rate: float) -> float:
-        """The inverse: ln(ITL/alpha) at which this rate is carried."""
-        rates = self.rates.rates
-        if rate <= rates[0]:
-            return 0.5 * WIDTH * rate / rates[0]
-        index = bisect_left(rates, rate)
-        if index >= BINS:
-            return (BINS - 0.5) * WIDTH
-        low, high = rates[index - 1], rates[index]
-        return (index - 0.5 + (rate - low) / (high - low)) * WIDTH
 
 
 def objectives_of(

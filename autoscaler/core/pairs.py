@@ -1,23 +1,30 @@
 """Pairs of latency and arrivals: what a replica carries at each latency, as it was seen.
 
-Real engines bend the line of curve.py in ways of their own, so its rate is only the prior here: in
-bins of ITL/alpha the arrivals heard and the seconds listened are summed, each bin's rate is a gamma
-posterior around the prior, neighbours lend to one another, and the whole is made monotone (pool
-adjacent violators). Old pairs fade; a changed mix makes them fade at once.
+Real engines bend the plain line (curve.py) in ways of their own, so its rate is only the prior
+here: over bins of ITL the arrivals heard and the seconds listened are summed, the rate at each
+latency is a gamma posterior around the prior, neighbours lend to one another, and the whole is made
+monotone (pool adjacent violators). Old pairs fade; a changed mix makes them fade at once.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 BINS = 26
 WIDTH = 0.1
-"""Of a bin, in ln(ITL/alpha): the last one holds all beyond a factor of 12."""
+"""Of a step of the learned line, in ln(ITL/alpha): the last one holds all beyond a factor of 12."""
+FINE = 0.05
+"""Width of a bin in which pairs are kept, in ln(ITL)."""
+SMALLEST = 1e-4
+"""ITL at which bin 0 begins, seconds."""
 PRIOR_EVENTS = 4.0
-"""Arrivals that the prior line is worth in each bin."""
-LENDING = (1.0, 0.5, 0.25)
-"""What bins at a distance of 0, 1, 2 lend."""
+"""Arrivals that the prior line is worth at each latency."""
+REACH = 0.12
+"""Distance in ln(ITL) over which a pair speaks for its neighbours (standard deviation)."""
 HALF_LIFE_SECONDS = 2 * 86_400.0
+LEAST_SECONDS = 0.05
+"""A bin with less listening left is dropped."""
 LEAST_EVENTS = 12.0
 """Arrivals in the upper half below which nothing is said."""
 AUDIBLE_LOG, AUDIBLE_SIGMAS = 0.2, 1.0
@@ -26,49 +33,44 @@ AUDIBLE_LOG, AUDIBLE_SIGMAS = 0.2, 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Sums per bin, newest weight 1."""
+    """Sums per bin of ITL, newest weight 1."""
 
-    events: tuple[float, ...] = (0.0,) * BINS
-    seconds: tuple[float, ...] = (0.0,) * BINS
+    bins: tuple[tuple[int, float, float], ...] = ()
+    """(bin, arrivals, seconds listened), lowest ITL first."""
     at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Arrivals per replica and second at each bin's middle, rising, and what they stand on."""
+    """Arrivals per replica and second at each step of the line, rising, and what they stand on."""
 
     rates: tuple[float, ...]
     weights: tuple[float, ...]
     """Arrivals behind each rate, the prior's included."""
 
 
-def paired(pairs: Pairs, *, itl_ratio: float, events: float, seconds: float, at: float) -> Pairs:
+def paired(pairs: Pairs, *, itl: float, events: float, seconds: float, at: float) -> Pairs:
     """Add one chunk."""
     fade = 0.5 ** (max(0.0, at - pairs.at) / HALF_LIFE_SECONDS)
-    index = bin_of(itl_ratio)
-    counted = [value * fade for value in pairs.events]
-    listened = [value * fade for value in pairs.seconds]
-    counted[index] += events
-    listened[index] += seconds
-    return Pairs(events=tuple(counted), seconds=tuple(listened), at=at)
+    sums = {index: (e * fade, s * fade) for index, e, s in pairs.bins if s * fade > LEAST_SECONDS}
+    index = int(math.log(max(itl, SMALLEST) / SMALLEST) / FINE)
+    old = sums.get(index, (0.0, 0.0))
+    sums[index] = (old[0] + events, old[1] + seconds)
+    return Pairs(bins=tuple((i, *sums[i]) for i in sorted(sums)), at=at)
 
 
 def faded(pairs: Pairs, share: float) -> Pairs:
     """Keep only a share of the weight: the traffic's mix has changed."""
-    return replace(
-        pairs,
-        events=tuple(value * share for value in pairs.events),
-        seconds=tuple(value * share for value in pairs.seconds),
-    )
+    return Pairs(bins=tuple((i, e * share, s * share) for i, e, s in pairs.bins), at=pairs.at)
 
 
-def bin_of(itl_ratio: float) -> int:
-    """Bin of an ITL in units of alpha."""
-    return min(BINS - 1, max(0, int(math.log(max(1.0, itl_ratio)) / WIDTH)))
+def itl_of(index: int) -> float:
+    """ITL at the middle of a bin, seconds."""
+    return SMALLEST * math.exp((index + 0.5) * FINE)
 
 
 def middle(index: int) -> float:
-    """ITL in units of alpha at a bin's middle."""
+    """ITL in units of alpha at the middle of a step of the line."""
     return math.exp((index + 0.5) * WIDTH)
 
 
@@ -77,33 +79,37 @@ def is_audible(pairs: Pairs) -> bool:
 
     Prompts too short to hear, cached ones and mere jitter give counts that do not follow latency.
     """
-    half, seen = sum(pairs.seconds) / 2.0, 0.0
-    low = [0.0, 0.0]
-    for events, seconds in zip(pairs.events, pairs.seconds, strict=True):
-        if seen + seconds > half and seen > 0.0:
-            break
+    half = sum(seconds for _, _, seconds in pairs.bins) / 2.0
+    low, high, seen = [0.5, 0.0], [0.0, 0.0], 0.0
+    for _, events, seconds in pairs.bins:
+        side = low if not low[1] or seen + seconds <= half else high
+        side[0] += events
+        side[1] += seconds
         seen += seconds
-        low = [low[0] + events, low[1] + seconds]
-    high = [sum(pairs.events) - low[0], sum(pairs.seconds) - low[1]]
-    if high[0] < LEAST_EVENTS or high[1] <= 0.0 or low[1] <= 0.0:
+    if high[0] < LEAST_EVENTS or low[1] <= 0.0:
         return False
-    # variance of a logarithm of a Poisson rate: 1 / events
-    ratio = math.log(high[0] / high[1]) - math.log((low[0] + 0.5) / low[1])
-    return ratio > AUDIBLE_LOG + AUDIBLE_SIGMAS * math.sqrt(1.0 / high[0] + 1.0 / (low[0] + 0.5))
+    # the variance of the logarithm of a Poisson rate is 1 / events
+    ratio = math.log(high[0] / high[1] * low[1] / low[0])
+    return ratio > AUDIBLE_LOG + AUDIBLE_SIGMAS * math.sqrt(1.0 / high[0] + 1.0 / low[0])
 
 
-def rates_of(pairs: Pairs, prior: Callable[[float], float]) -> Rates:
-    """Posterior rates per bin; `prior` gives the line's rate at an ITL in units of alpha."""
+def rates_of(pairs: Pairs, prior: Callable[[float], float], alpha: float) -> Rates:
+    """Posterior rates; `prior` gives the plain line's rate at an ITL in units of alpha."""
+    seen = [
+        (math.log(itl_of(index) / alpha), events, seconds * prior(itl_of(index) / alpha))
+        for index, events, seconds in pairs.bins
+    ]
     rates, weights = [], []
     for index in range(BINS):
-        events, seconds = PRIOR_EVENTS, PRIOR_EVENTS / prior(middle(index))
-        for other in range(max(0, index - 2), min(BINS, index + 3)):
-            lent = LENDING[abs(other - index)]
-            # what a neighbour saw, moved along the prior line to this bin
-            lean = prior(middle(other)) / prior(middle(index))
-            events += lent * pairs.events[other]
-            seconds += lent * pairs.seconds[other] * lean
-        rates.append(events / seconds)
+        here = (index + 0.5) * WIDTH
+        events = expected = PRIOR_EVENTS
+        for there, counted, due in seen:
+            distance = (there - here) / REACH
+            if -3.0 < distance < 3.0:
+                lent = math.exp(-0.5 * distance * distance)
+                events += lent * counted
+                expected += lent * due
+        rates.append(prior(middle(index)) * events / expected)
         weights.append(events)
     return Rates(rates=_monotone(rates, weights), weights=tuple(weights))
 
@@ -119,3 +125,27 @@ def _monotone(values: list[float], weights: list[float]) -> tuple[float, ...]:
             pool = ((mean * heavy + pool[0] * pool[1]) / both, both, size + pool[2])
         pools.append(pool)
     return tuple(value for value, _, size in pools for _ in range(size))
+
+
+def rate_at(rates: Rates, log_ratio: float) -> float:
+    """Arrivals per replica at ln(ITL/alpha): linear between the steps, to zero below the first."""
+    place = log_ratio / WIDTH - 0.5
+    values = rates.rates
+    if place <= 0.0:
+        return values[0] * max(0.0, 1.0 + 2.0 * place)
+    index = int(place)
+    if index >= BINS - 1:
+        return values[-1]
+    return values[index] + (values[index + 1] - values[index]) * (place - index)
+
+
+def log_ratio_at(rates: Rates, rate: float) -> float:
+    """The inverse: ln(ITL/alpha) at which a replica carries this rate."""
+    values = rates.rates
+    if rate <= values[0]:
+        return 0.5 * WIDTH * max(0.0, rate) / values[0]
+    index = bisect_left(values, rate)
+    if index >= BINS:
+        return (BINS - 0.5) * WIDTH
+    low, high = values[index - 1], values[index]
+    return (index - 0.5 + (rate - low) / (high - low)) * WIDTH
