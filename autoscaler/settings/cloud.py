@@ -18,7 +18,9 @@ beside it.
 
 def _no_separator(value: str) -> str:
     if any(character in value for character in "/?#% \t"):
-        raise ValueError("is an identifier such as org-abc123: no slash, ?, #, % or space in it")
+        raise ValueError(
+            "must be an identifier such as org-abc123, without slash, ?, #, % or space"
+        )
     return value
 
 

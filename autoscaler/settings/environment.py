@@ -35,8 +35,12 @@ PLATFORM_VARIABLES: Final[Mapping[str, KeyPath]] = {
 """Variables that users of the platform have already. `NEEV_BASE_URL` and `NEEV_API_KEY` belong to
 other products and are not read.
 """
-_KUBERNETES_HOST = re.compile(r"NEEVSCALE(_[A-Z0-9_]+)?_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)")
-_KUBERNETES_PORT = re.compile(r"NEEVSCALE(_[A-Z0-9_]+)?_PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?")
+_KUBERNETES = re.compile(
+    r"NEEVSCALE(_[A-Z0-9_]+)?"
+    r"_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)"
+)
+_KUBERNETES_PORT = re.compile(r"NEEVSCALE(_[A-Z0-9_]+)?_PORT")
+"""Its value is a URL; that tells it from a slip of ours, such as `NEEVSCALE_WEB_PORT=9464`."""
 
 
 @dataclass(slots=True)
@@ -98,11 +102,11 @@ def _set(read: Environment, name: str, path: KeyPath, value: object) -> None:
 def _judge_unknown(read: Environment, name: str, value: str, known: Mapping[str, KeyPath]) -> None:
     if name in {CONFIG_VARIABLE, URL_VARIABLE}:
         return
-    if _KUBERNETES_HOST.fullmatch(name) or (_KUBERNETES_PORT.fullmatch(name) and "://" in value):
+    if _KUBERNETES.fullmatch(name) or (_KUBERNETES_PORT.fullmatch(name) and "://" in value):
         read.ignored.append(name)
         return
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f"; did you mean {close[0]}?" if close else "; see `neevscale config schema`"
+    close = get_close_matches(name, known, n=1, cutoff=0.8)
+    hint = f"; did you mean {close[0]}?" if close else "; see `neevscale config env`"
     read.faults.append(Fault(where=name, path="", message=f"is no setting{hint}"))
 
 

@@ -30,7 +30,7 @@ class Fault:
     """What is wrong, and what to do."""
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path) if part) + f" {self.message}"
+        return f"{self.where}: {self.path} {self.message}".replace(":  ", ": ")
 
 
 class SettingsInvalid(ValueError):

@@ -94,7 +94,7 @@ class FromFile:
         if self.value is not None:
             raise ValueError(f"and {self.name}_file are both set; keep one")
         if not isinstance(self.file, str | Path) or not str(self.file).strip():
-            raise ValueError(f"{self.name}_file must be the path of a file")
+            raise ValueError(f"(as {self.name}_file) must be the path of a file")
         return Secret(file=Path(self.file).expanduser())
 
 
