@@ -51,7 +51,7 @@ class Reply:
         if self.status >= 500:
             return NotDelivered(FailureKind.SERVER_ERROR, text, retry_after=self.retry_after)
         kind = FailureKind.AUTH if self.status in _AUTH else FailureKind.CLIENT_ERROR
-        permanent = self.status not in _AGAIN
+        permanent = self.status >= 400 and self.status not in _AGAIN
         return NotDelivered(kind, text, permanent=permanent, retry_after=self.retry_after)
 
 
