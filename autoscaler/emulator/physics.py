@@ -27,7 +27,8 @@ class Physics:
     drift_ratio: float = 0.0
     """Amplitude of a slow sine by which all step times swing; 0.125 swings by 25 %."""
     drift_period_seconds: float = 3600.0
-    """Period of that sine; it starts upwards, at zero, on the fleet's first instant."""
+    """Period of that sine, in whole slots of ten seconds; it starts upwards, at zero, when the
+    fleet begins."""
     step_jitter_ratio: float = 0.0
     """Standard deviation of one step's time, as a share of it; independent from step to step."""
     cached_prompt_ratio: float = 0.0

@@ -29,9 +29,9 @@ class Replica:
     """Queue, batch and clock of one replica. Whoever owns it calls `run` and never goes back."""
 
     __slots__ = (
-        "_completions", "_inbox", "_looked", "_orders", "_partial", "_quiet_until", "_waiting",
-        "aborted", "batch", "generated", "id", "jobs", "preemptions", "prefilled", "step", "t",
-        "timing",
+        "_completions", "_inbox", "_looked", "_orders", "_partial", "_plan", "_quiet_until",
+        "_waiting", "aborted", "batch", "generated", "id", "jobs", "preemptions", "prefilled",
+        "step", "t", "timing",
     )  # fmt: skip
 
     def __init__(self, replica_id: int, timing: StepTime, completions: list[Completion]) -> None:
@@ -60,6 +60,8 @@ class Replica:
         """The job whose prompt is computed in part."""
         self._quiet_until = -math.inf
         """Nothing happens before this, unless something new comes."""
+        self._plan: Plan | None = None
+        """The step under way, if it computes prompts and was looked at before its end."""
         self._looked = 0
         """Boundaries after `t` whose tokens the streams already have."""
 
@@ -68,11 +70,15 @@ class Replica:
         self.jobs += 1
         self._inbox.append(job)
         self._quiet_until = -math.inf
+        if job.arrival_at <= self.t:
+            self._plan = None
 
     def order(self, at: float, order: "Job | StepTime") -> None:
         """Have a job given up, or the physics changed, when the step under way at `at` ends."""
         self._orders.append((at, order))
         self._quiet_until = -math.inf
+        if at <= self.t:
+            self._plan = None
 
     # -- the course of events -------------------------------------------------------------
 
@@ -91,7 +97,7 @@ class Replica:
         if self._orders and self._orders[0][0] <= self.t:
             self._obey(self._orders.popleft()[1])
             return True
-        if self._computes_prompts():
+        if self._partial is not None or (self._waiting and self._admits_next()):
             return self._prefill(until)
         if self.batch.size:
             return self._decode(until)
@@ -107,16 +113,14 @@ class Replica:
             return False
         return True
 
-    def _computes_prompts(self) -> bool:
-        """Whether the step that begins at `t` has prompts in it."""
-        if self._partial is not None:
-            return True
-        if not self._waiting or self.batch.size >= self.timing.max_seqs:
+    def _admits_next(self) -> bool:
+        """Whether the first in the queue finds room."""
+        if self.batch.size >= self.timing.max_seqs:
             return False
         job = self._waiting[0]
         return self.batch.context + job.prompt + job.produced <= self.timing.kv_admit_tokens
 
-    def _plan(self) -> Plan:
+    def _planned(self) -> Plan:
         """Return the step that begins at `t` and has prompts in it. Changes nothing."""
         timing, partial = self.timing, self._partial
         queue = self._waiting if partial is None else chain((partial,), self._waiting)
@@ -125,10 +129,11 @@ class Replica:
 
     def _prefill(self, until: float) -> bool:
         """Settle the step that begins at `t` and computes prompts, if it ends by `until`."""
-        plan = self._plan()
+        plan = self._plan or self._planned()
         if plan.end > until:
-            self._quiet_until = plan.end
+            self._quiet_until, self._plan = plan.end, plan
             return False
+        self._plan = None
         start, batch = self.t, self.batch
         if batch.watched:
             self._tell([plan.end])
@@ -158,8 +163,8 @@ class Replica:
         end = t + timing.after(steps, pace, growth, done=done)
         horizon = self._horizon()
         if end > horizon:
-            steps = timing.steps_until(horizon - t, pace, growth, done=done)
-            end = t + timing.after(steps, pace, growth, done=done)
+            steps, seconds = timing.steps_until(horizon - t, pace, growth, done=done)
+            end = t + seconds
         if batch.context + batch.size * steps > timing.kv_tokens:
             steps = (timing.kv_tokens - batch.context) // batch.size
             if steps < 1:
@@ -221,16 +226,7 @@ class Replica:
         if job.stream is not None and not job.stream.aborted:
             job.stream.finished = True
         self.jobs -= 1
-        self._completions.append(
-            Completion(
-                job.arrival_at,
-                job.prefill_started_at,
-                job.first_token_at,
-                self.t,
-                job.prompt,
-                job.output,
-            )
-        )
+        self._completions.append(job.completed(self.t))
 
     def _preempt(self) -> None:
         """Send the youngest sequence back to the head of the queue, its cache lost."""
@@ -268,7 +264,7 @@ class Replica:
                 job.stream.aborted = True
         self.aborted += len(jobs)
         self.jobs = 0
-        self.batch, self._partial = Batch(), None
+        self.batch, self._partial, self._plan = Batch(), None, None
         self._waiting.clear()
         self._inbox.clear()
 
@@ -276,15 +272,15 @@ class Replica:
 
     def look(self, at: float) -> Sight:
         """Return what goes on at `at`, after `run(at)`, and give the streams their tokens."""
-        if self._computes_prompts():
-            plan = self._plan()
+        if self._partial is not None or (self._waiting and self._admits_next()):
+            plan = self._plan or self._planned()
             return Sight(plan.end, 0, plan.jobs)
         timing, batch, t, done = self.timing, self.batch, self.t, self.step
         if not batch.size:
             return Sight(None, 0, [])
         pace, growth = timing.pace(batch.size, batch.context, t)
-        passed = timing.steps_until(at - t, pace, growth, done=done)
-        if t + timing.after(passed, pace, growth, done=done) > at:
+        passed, seconds = timing.steps_until(at - t, pace, growth, done=done)
+        if t + seconds > at:
             passed -= 1
         if batch.watched:
             fresh = range(self._looked + 1, passed + 1)

@@ -28,7 +28,9 @@ DRIFT_SLOT_SECONDS = 10.0
 """Drift is constant within such a slot, so that a run of equal steps has one closed form."""
 
 JITTER_STEPS = 1 << 15
-"""Steps after which the table of jitter repeats: four minutes of a fast engine."""
+"""Steps after which the table of jitter repeats: four minutes of a fast engine. A power of two."""
+
+_JITTER_MASK = JITTER_STEPS - 1
 
 BEND_CONTEXT_TOKENS = 1000
 """Context of the sequences for which `bend` is exact."""
@@ -49,6 +51,7 @@ class StepTime:
     """The step times of all replicas of a fleet, under one physics. Plain floats and lists."""
 
     __slots__ = (
+        "_swing",
         "budget_tokens",
         "drifts",
         "fixed_seconds",
@@ -86,6 +89,7 @@ class StepTime:
         ]
         """Factor on what n sequences cost by decoding."""
         self.drifts = physics.drift_ratio > 0.0
+        self._swing = _swing(physics)
         self.walk = _jitter_walk(physics.step_jitter_ratio, seed)
         """W, without its end, which is its begin again; empty without jitter."""
 
@@ -103,23 +107,31 @@ class StepTime:
 
     def after(self, steps: int, pace: float, growth: float, *, done: int) -> float:
         """Return D(steps), seconds, `done` being the replica's steps before them."""
-        seconds = steps * (pace + growth * 0.5 * (steps - 1))
-        if self.walk:
-            seconds += pace * self._jitter(done, steps)
-        return seconds
+        walk = self.walk
+        if walk:
+            jitter = walk[(done + steps) & _JITTER_MASK] - walk[done & _JITTER_MASK]
+            return steps * (pace + growth * 0.5 * (steps - 1)) + pace * jitter
+        return steps * (pace + growth * 0.5 * (steps - 1))
 
-    def steps_until(self, seconds: float, pace: float, growth: float, *, done: int) -> int:
-        """Return the smallest number of steps, at least one, that take at least so long: the root
-        of the quadratic, rounded up, and put right where jitter or rounding moved it.
+    def steps_until(
+        self, seconds: float, pace: float, growth: float, *, done: int
+    ) -> tuple[int, float]:
+        """Return the smallest number of steps, at least one, that take at least so long, and how
+        long they do: the root of the quadratic, rounded up, and put right where jitter moved it.
         """
         half = pace - 0.5 * growth
         root = 2.0 * seconds / (half + math.sqrt(half * half + 2.0 * growth * seconds))
         steps = max(1, math.ceil(root))
-        while self.after(steps, pace, growth, done=done) < seconds:
+        took = self.after(steps, pace, growth, done=done)
+        while took < seconds:
             steps += 1
-        while steps > 1 and self.after(steps - 1, pace, growth, done=done) >= seconds:
-            steps -= 1
-        return steps
+            took = self.after(steps, pace, growth, done=done)
+        while steps > 1:
+            less = self.after(steps - 1, pace, growth, done=done)
+            if less < seconds:
+                break
+            steps, took = steps - 1, less
+        return steps, took
 
     def mixed(self, load: "MixedStep", at: float, *, done: int) -> float:
         """Return the seconds of a step that computes prompts beside decoding."""
@@ -140,24 +152,20 @@ class StepTime:
         if self.drifts:
             seconds *= self.drift(at)
         if self.walk:
-            seconds *= 1.0 + self._jitter(done, 1)
+            walk = self.walk
+            seconds *= 1.0 + walk[(done + 1) & _JITTER_MASK] - walk[done & _JITTER_MASK]
         return seconds
 
     def drift(self, at: float) -> float:
         """Return the factor on all step times that begin in the slot of `at`."""
-        slot = (at - self.origin) // DRIFT_SLOT_SECONDS * DRIFT_SLOT_SECONDS
-        angle = 2.0 * math.pi * slot / self.physics.drift_period_seconds
-        return 1.0 + self.physics.drift_ratio * math.sin(angle)
+        return self._swing[int((at - self.origin) / DRIFT_SLOT_SECONDS) % len(self._swing)]
 
     def next_drift_at(self, at: float) -> float:
         """Return the instant at which the drift changes next; infinite without drift."""
         if not self.drifts:
             return math.inf
-        return self.origin + ((at - self.origin) // DRIFT_SLOT_SECONDS + 1) * DRIFT_SLOT_SECONDS
-
-    def _jitter(self, done: int, steps: int) -> float:
-        """Return the summed relative error of so many steps."""
-        return self.walk[(done + steps) % JITTER_STEPS] - self.walk[done % JITTER_STEPS]
+        slots = int((at - self.origin) / DRIFT_SLOT_SECONDS) + 1
+        return self.origin + slots * DRIFT_SLOT_SECONDS
 
 
 class MixedStep(NamedTuple):
@@ -208,6 +216,13 @@ def _load(ratio: float, power: float) -> float:
         else:
             high = middle
     return high
+
+
+def _swing(physics: Physics) -> list[float]:
+    """Return the factors of one period of drift, slot by slot."""
+    slots = max(1, round(physics.drift_period_seconds / DRIFT_SLOT_SECONDS))
+    angle = 2.0 * math.pi / slots
+    return [1.0 + physics.drift_ratio * math.sin(angle * slot) for slot in range(slots)]
 
 
 def _jitter_walk(ratio: float, seed: int) -> list[float]:

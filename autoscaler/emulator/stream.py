@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from autoscaler.emulator.tallies import Completion
+
 
 class Job:
     """One request in a fleet. Slots and plain numbers: hundreds are alive, millions pass."""
@@ -33,6 +35,17 @@ class Job:
         self.prefill_started_at = -1.0
         self.first_token_at = -1.0
         self.stream: Stream | None = None
+
+    def completed(self, at: float) -> Completion:
+        """Return the record of it, its last token having come."""
+        return Completion(
+            self.arrival_at,
+            self.prefill_started_at,
+            self.first_token_at,
+            at,
+            self.prompt,
+            self.output,
+        )
 
 
 class Stream:
