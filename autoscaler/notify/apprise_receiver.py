@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from types import ModuleType
+from typing import Protocol, cast
 
 from autoscaler.core.alerting.messages import read_alert, read_change
 from autoscaler.core.model import Json
@@ -18,6 +18,14 @@ _TYPES = {
     Severity.INFO: "info",
     Severity.NONE: "info",
 }
+
+
+class _Service(Protocol):
+    """What is used of apprise, which has no types."""
+
+    def add(self, url: str) -> bool: ...
+
+    async def async_notify(self, *, title: str, body: str, notify_type: str) -> bool | None: ...
 
 
 class AppriseReceiver:
@@ -36,11 +44,8 @@ class AppriseReceiver:
 
     async def send(self, attempt: Attempt) -> dict[str, Json]:
         """Hand one row to apprise, which says only whether it was taken. Raises NotDelivered."""
-        service = _load().Apprise()
-        if not service.add(ask(self._config.url)):
-            raise NotDelivered(
-                FailureKind.CLIENT_ERROR, "apprise does not know this URL's form", permanent=True
-            )
+        # Its first use imports a hundred plugins: half a second that the loop must not stand.
+        service = await asyncio.to_thread(_service, ask(self._config.url))
         headline, body, kind = _words(attempt)
         try:
             async with asyncio.timeout(self._config.timeout_seconds):
@@ -52,14 +57,20 @@ class AppriseReceiver:
         return {}
 
 
-def _load() -> ModuleType:
+def _service(url: str) -> _Service:
+    """Return apprise, ready to tell the service of this URL. Raises NotDelivered."""
     try:
-        return importlib.import_module("apprise")
+        service = cast("_Service", importlib.import_module("apprise").Apprise())
     except ImportError as fault:
         raise NotDelivered(
             FailureKind.CLIENT_ERROR,
             "apprise is not installed: pip install 'neevscale[apprise]'",
         ) from fault
+    if not service.add(url):
+        raise NotDelivered(
+            FailureKind.CLIENT_ERROR, "apprise does not know this URL's form", permanent=True
+        )
+    return service
 
 
 def _words(attempt: Attempt) -> tuple[str, str, str]:
