@@ -85,8 +85,8 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
                 row["currency"],
                 row["cost"],
                 f"{hours:.6f}",
-                row["not_ready"],
-                row["avoided"],
+                f"{Decimal(row['not_ready']):f}",
+                f"{Decimal(row['avoided']):f}",
                 row.get("estimated", False),
             ]
         )

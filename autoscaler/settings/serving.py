@@ -52,8 +52,8 @@ class WebSettings(Section):
     """URL under which people reach the page; stands in alerts. None = made from `listen`."""
     route_prefix: Annotated[str, AfterValidator(_check_prefix)] = ""
     """Path below which everything is served, behind a proxy that keeps it."""
-    enable_lifecycle: bool = False
-    """Whether `POST /-/reload` works. SIGHUP always does."""
+    enable_lifecycle: bool = True
+    """Whether `POST /-/reload` works, with the admin token as any order. SIGHUP always does."""
 
     @property
     def host(self) -> str:
