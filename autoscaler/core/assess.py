@@ -122,12 +122,12 @@ def _load(
     state: State, policy: Policy, now: float, line: Line, answered: tuple[Sample, ...]
 ) -> Reading | None:
     """The stable window; a fast one counts where even its lower end is higher."""
-    audible = state.learning.audible
-    stable = reading(answered, line, audible=audible)
+    ear = state.learning.ear.spans if state.learning.audible else None
+    stable = reading(answered, line, ear=ear)
     if stable is None:
         return None
     recent = within(answered, now=now, seconds=policy.fast_window_seconds)
-    fast = reading(recent, line, audible=audible) if len(recent) >= 3 else None
+    fast = reading(recent, line, ear=ear) if len(recent) >= 3 else None
     if fast is not None and fast.load - INTERVAL * fast.spread > stable.load:
         return replace(stable, load=fast.load - INTERVAL * fast.spread, spread=fast.spread)
     return stable

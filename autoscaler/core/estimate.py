@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from autoscaler.core.hearing import Heard
-from autoscaler.core.learning import prompts
+from autoscaler.core.hearing import Spans, pooled, prompts
 from autoscaler.core.line import MODEL_SIGMA, Line
 from autoscaler.core.window import Sample
 
@@ -40,8 +39,8 @@ class Reading:
     """Arrivals a second heard, all replicas together; None where nothing can be heard."""
 
 
-def reading(samples: Iterable[Sample], line: Line, *, audible: bool) -> Reading | None:
-    """Read one window; None if no sample has an ITL."""
+def reading(samples: Iterable[Sample], line: Line, *, ear: Spans | None) -> Reading | None:
+    """Read one window; None if no sample has an ITL. `ear` None: what is heard is not used."""
     eras: dict[int, list[Sample]] = {}
     for sample in samples:
         if sample.itl is not None:
@@ -52,7 +51,7 @@ def reading(samples: Iterable[Sample], line: Line, *, audible: bool) -> Reading 
     load = variance = rate = 0.0
     for replicas, era in eras.items():
         share = len(era) / count
-        one, spread, heard = _read(era, replicas, line, audible=audible)
+        one, spread, heard = _read(era, replicas, line, ear)
         load += share * one
         variance += (share * spread) ** 2
         rate += share * heard
@@ -62,19 +61,19 @@ def reading(samples: Iterable[Sample], line: Line, *, audible: bool) -> Reading 
         spread=math.sqrt(variance),
         itl=itl,
         samples=count,
-        rate=rate if audible else None,
+        rate=None if ear is None else rate,
     )
 
 
 def _read(
-    era: list[Sample], replicas: int, line: Line, *, audible: bool
+    era: list[Sample], replicas: int, line: Line, ear: Spans | None
 ) -> tuple[float, float, float]:
     """Load, its deviation and the arrivals heard over samples of one count."""
     rho, spread = _by_latency(_itls(era), line)
-    heard = _pooled(era) if audible else None
-    if heard is None:
+    heard = pooled(sample.heard for sample in era)
+    if ear is None or heard.seconds <= 0.0:
         return replicas * rho, replicas * spread, 0.0
-    counted = prompts(heard)
+    counted = prompts(heard, ear)
     rate = counted / heard.seconds
     rho, spread = _combined((rho, spread), _by_arrivals(counted, heard.seconds, line))
     return replicas * rho, replicas * spread, replicas * rate
@@ -107,18 +106,6 @@ def _combined(one: tuple[float, float], other: tuple[float, float]) -> tuple[flo
     second = 1.0 / (other[1] ** 2 + 1e-6)
     both = first + second
     return (one[0] * first + other[0] * second) / both, math.sqrt(1.0 / both)
-
-
-def _pooled(era: list[Sample]) -> Heard | None:
-    streams = [sample.heard for sample in era if sample.heard is not None]
-    seconds = sum(one.seconds for one in streams)
-    if seconds <= 0.0:
-        return None
-    return Heard(
-        starts=sum(one.starts for one in streams),
-        at_risk=sum(one.at_risk for one in streams),
-        seconds=seconds,
-    )
 
 
 def median_ttft(samples: Iterable[Sample]) -> float | None:

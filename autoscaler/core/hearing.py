@@ -13,6 +13,7 @@ is one event at most. What a stream cannot carry is refused with a reason, never
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -37,49 +38,47 @@ QUIET_RATIO = 1.1
 """Jitter is learned from streams whose iterations are within a tenth of the fastest known: in a
 busy one the batch itself changes from iteration to iteration.
 """
-EVENT_SHARE = 0.25
-"""Threshold in units of a typical slow gap's excess: a quarter of a typical prompt's prefill."""
+EVENT_SHARE = 0.2
+"""Threshold in units of a typical slow gap's excess. Typical by time: half of all excess lies in
+gaps at least as slow, so that many small ones (a batch that grew) do not pass for prompts.
+"""
 LEAST_RATIO = 0.15
 """Smallest threshold in units of an iteration: less is jitter wherever it was looked at."""
 PRIOR_RATIO = 0.5
 """Threshold in units of an iteration before anything was learned."""
 LEAST_LEARNED = 40.0
 """Gaps (weight) from which a quantile is believed."""
-SPAN_RATIO = 2.0
-"""Prompts span iterations if a slow gap follows a slow one at more than this multiple of chance."""
+QUIET_SLOW_SHARE = 0.1
+"""Slow gaps in a stream up to which two in a row are one prompt rather than two."""
+SPAN_PRIOR = 20.0
+"""Slow gaps that are taken not to go on, before any were seen."""
+MOST_SPAN = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What one stream told of other users' prompts; sums, so that streams pool."""
 
-    starts: int
-    """Slow iterations that begin a run: one per prompt, however many iterations it spans."""
-    at_risk: int
-    """Gaps in which a run could have begun."""
+    slow: int
+    """Slow gaps."""
+    gaps: int
     seconds: float
-    """Seconds of iterations during which such a prompt would have arrived."""
+    """Of all gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chances:
-    """How often a slow gap follows a fast one and a slow one; weights that fade."""
+class Spans:
+    """How often a slow gap follows another in quiet streams; weights that fade."""
 
-    fast_gaps: float = 0.0
-    fast_slow: float = 0.0
-    fast_seconds: float = 0.0
-    slow_gaps: float = 0.0
-    slow_slow: float = 0.0
-    slow_seconds: float = 0.0
+    slow: float = 0.0
+    """Slow gaps that have a successor."""
+    again: float = 0.0
+    """Those whose successor is slow as well."""
 
     @property
-    def spans(self) -> bool:
-        """True if one prompt makes several iterations in a row slow."""
-        if self.slow_gaps < LEAST_LEARNED or self.fast_slow < 1.0:
-            return False
-        after_fast = hazard(self.fast_slow, self.fast_gaps, self.fast_seconds)
-        after_slow = hazard(self.slow_slow, self.slow_gaps, self.slow_seconds)
-        return after_slow > SPAN_RATIO * after_fast
+    def share(self) -> float:
+        """Share of slow gaps that go on with a prompt that a gap before began, 0..1."""
+        return min(MOST_SPAN, self.again / (self.slow + SPAN_PRIOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +91,27 @@ class Ear:
     """Histogram of the excess of gaps over an ordinary iteration: (bin, weight); bin -1 is none."""
     jitter: tuple[tuple[int, float], ...] = ()
     """The same of how much gaps fall short."""
-    chances: Chances = Chances()
+    spans: Spans = Spans()
     refused: str = ""
     """Why the newest stream could not carry arrivals; empty if it could."""
 
 
-def hazard(starts: float, at_risk: float, seconds: float) -> float:
-    """Arrivals a second from pooled sums; 0 where nothing was at risk."""
-    if at_risk <= 0.0 or seconds <= 0.0:
+def prompts(heard: Heard, spans: Spans) -> float:
+    """Prompts behind the slow gaps: several may join in one gap, one may span several."""
+    if heard.gaps <= 0:
         return 0.0
-    share = min(starts / at_risk, 1.0 - 0.5 / max(1.0, at_risk))
-    return -math.log(1.0 - share) * at_risk / seconds
+    share = min(heard.slow / heard.gaps, 1.0 - 0.5 / heard.gaps)
+    return -math.log(1.0 - share) * heard.gaps * (1.0 - spans.share)
+
+
+def pooled(streams: Iterable[Heard | None]) -> Heard:
+    """Add streams up; those that could not be heard are left out."""
+    heard = [one for one in streams if one is not None]
+    return Heard(
+        slow=sum(one.slow for one in heard),
+        gaps=sum(one.gaps for one in heard),
+        seconds=sum(one.seconds for one in heard),
+    )
 
 
 def threshold(ear: Ear, base: float) -> float:
@@ -111,11 +120,8 @@ def threshold(ear: Ear, base: float) -> float:
     if _weight(ear.jitter) < LEAST_LEARNED:
         return PRIOR_RATIO * base
     floor = max(floor, JITTER_MARGIN * _quantile(ear.jitter, JITTER_SHARE))
-    found = floor
-    for _ in range(2):
-        typical = _median_above(ear.every, found)
-        found = floor if typical is None else max(floor, EVENT_SHARE * typical)
-    return found
+    typical = _typical(ear.every, floor)
+    return floor if typical is None else max(floor, EVENT_SHARE * typical)
 
 
 def jitter_rate(ear: Ear, base: float) -> float:
@@ -175,14 +181,10 @@ def base_of(gaps: list[tuple[float, int]], limit: float) -> float:
 
 def _counted(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Heard:
     limit = threshold(ear, base)
-    slow = [dt - k * base > limit for dt, k in gaps]
-    if not ear.chances.spans:
-        return Heard(starts=sum(slow), at_risk=len(gaps), seconds=sum(dt for dt, _ in gaps))
-    risky = [index for index in range(1, len(gaps)) if not slow[index - 1]]
     return Heard(
-        starts=sum(slow[index] for index in risky),
-        at_risk=len(risky),
-        seconds=sum(gaps[index - 1][0] for index in risky),
+        slow=sum(dt - k * base > limit for dt, k in gaps),
+        gaps=len(gaps),
+        seconds=sum(dt for dt, _ in gaps),
     )
 
 
@@ -197,26 +199,17 @@ def _learned(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Ear:
         jitter=_added(ear.jitter, [-value for value in excess if value < 0.0])
         if base <= QUIET_RATIO * lowest
         else ear.jitter,
-        chances=_chanced(ear.chances, gaps, [value > limit for value in excess]),
+        spans=_spanned(ear.spans, [value > limit for value in excess]),
         refused="",
     )
 
 
-def _chanced(old: Chances, gaps: list[tuple[float, int]], slow: list[bool]) -> Chances:
-    sums = [0.0] * 6
-    for index in range(1, len(gaps)):
-        at = 3 if slow[index - 1] else 0
-        sums[at] += 1.0
-        sums[at + 1] += slow[index]
-        sums[at + 2] += gaps[index - 1][0]
-    return Chances(
-        fast_gaps=old.fast_gaps * FADE + sums[0],
-        fast_slow=old.fast_slow * FADE + sums[1],
-        fast_seconds=old.fast_seconds * FADE + sums[2],
-        slow_gaps=old.slow_gaps * FADE + sums[3],
-        slow_slow=old.slow_slow * FADE + sums[4],
-        slow_seconds=old.slow_seconds * FADE + sums[5],
-    )
+def _spanned(old: Spans, slow: list[bool]) -> Spans:
+    if sum(slow) > QUIET_SLOW_SHARE * len(slow):
+        return old  # in a busy stream one slow gap follows another by chance
+    followed = [index for index in range(len(slow) - 1) if slow[index]]
+    again = sum(slow[index + 1] for index in followed)
+    return Spans(slow=old.slow * FADE + len(followed), again=old.again * FADE + again)
 
 
 _Histogram = tuple[tuple[int, float], ...]
@@ -247,6 +240,12 @@ def _quantile(histogram: _Histogram, share: float) -> float:
     return _top(histogram[-1][0])
 
 
-def _median_above(histogram: _Histogram, limit: float) -> float | None:
-    above = tuple(entry for entry in histogram if _top(entry[0]) > limit)
-    return _quantile(above, 0.5) if above else None
+def _typical(histogram: _Histogram, limit: float) -> float | None:
+    """Excess above and below which half of all excess lies, of the gaps beyond `limit`."""
+    above = [(_top(index), weight) for index, weight in histogram if _top(index) > limit]
+    half = sum(excess * weight for excess, weight in above) / 2.0
+    for excess, weight in above:
+        half -= excess * weight
+        if half <= 0.0:
+            return excess
+    return None

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from autoscaler.core.curve import Curve, fitted
-from autoscaler.core.hearing import Ear, Heard, hazard
+from autoscaler.core.hearing import Ear, Spans, pooled, prompts
 from autoscaler.core.pairs import (
     Pairs,
     Rates,
@@ -28,6 +28,10 @@ LONGEST_CHUNK_SECONDS = 180.0
 """A chunk that did not fill by then is given up: the load was another one at its beginning."""
 LEAST_SAMPLES = 3
 """Probes in a chunk below which it waits for more."""
+MOST_SLOW = 0.5
+"""Share of slow gaps above which single prompts are no longer told apart: each iteration of a full
+replica computes a part of somebody's prompt.
+"""
 FIT_SECONDS = 300.0
 """The line is fitted anew this often; the drift is followed at every chunk."""
 SURE_SIGMA = 0.15
@@ -64,6 +68,8 @@ class Chunk:
     """Prompts behind the slow gaps heard."""
     seconds: float
     """Seconds listened."""
+    slow_share: float
+    """Share of the gaps that were slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +108,12 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
     if now - since < CHUNK_SECONDS:
         return learning
     recent = [sample for sample in samples if sample.ended_at > since and sample.ok]
-    chunk = chunk_of(recent)
+    chunk = chunk_of(recent, learning.ear.spans)
     if chunk is None:
         waited = now - since >= LONGEST_CHUNK_SECONDS
         return replace(learning, chunk_from=now) if waited else learning
+    if chunk.slow_share > MOST_SLOW:
+        return replace(learning, chunk_from=now)
     learning = _drifted(replace(learning, chunk_from=now), chunk)
     pairs = paired(
         learning.pairs,
@@ -118,30 +126,24 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
     return _fitted(learning, now) if now - learning.fitted_at >= FIT_SECONDS else learning
 
 
-def chunk_of(samples: list[Sample]) -> Chunk | None:
+def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
     """Pool the samples at the newest count whose streams could be heard; None if too few."""
     heard = [
-        (s.itl, s.heard)
-        for s in samples
-        if s.itl is not None and s.heard is not None and s.replicas == samples[-1].replicas
+        (sample.itl, sample.heard)
+        for sample in samples
+        if sample.itl is not None
+        and sample.heard is not None
+        and sample.replicas == samples[-1].replicas
     ]
     if len(heard) < LEAST_SAMPLES:
         return None
-    pooled = Heard(
-        starts=sum(one.starts for _, one in heard),
-        at_risk=sum(one.at_risk for _, one in heard),
-        seconds=sum(one.seconds for _, one in heard),
-    )
+    together = pooled(one for _, one in heard)
     return Chunk(
         itl=sum(itl for itl, _ in heard) / len(heard),
-        prompts=prompts(pooled),
-        seconds=pooled.seconds,
+        prompts=prompts(together, spans),
+        seconds=together.seconds,
+        slow_share=together.slow / max(1, together.gaps),
     )
-
-
-def prompts(heard: Heard) -> float:
-    """Prompts behind the slow gaps counted: several may join in one iteration."""
-    return hazard(heard.starts, heard.at_risk, heard.seconds) * heard.seconds
 
 
 def _fitted(learning: Learning, now: float) -> Learning:
