@@ -76,6 +76,12 @@ class Batch:
         """Return the one that joined last; there must be one."""
         return self._jobs[next(reversed(self._jobs))]
 
+    def tell(self, instants: list[float]) -> None:
+        """Give each stream the tokens that came at these instants."""
+        for job in self.watched:
+            if job.stream is not None and not job.stream.aborted:
+                job.stream.tokens.extend(instants)
+
     def jobs(self) -> list[Job]:
         """Return all, in order of joining."""
         return list(self._jobs.values())

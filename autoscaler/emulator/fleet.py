@@ -169,7 +169,8 @@ class Fleet:
             return self._crew.next_ready_at()
         sight = replica.look(self._now)
         if stream.job in sight.admitted and stream.prefill_started_at is None:
-            stream.prefill_started_at = replica.t
+            started = stream.job.prefill_started_at
+            stream.prefill_started_at = replica.t if started < 0.0 else started
         return sight.step_end
 
     def _give_up(self, stream: Stream, at: float) -> None:

@@ -24,6 +24,9 @@ from autoscaler.emulator.steptime import StepTime
 from autoscaler.emulator.stream import Job
 from autoscaler.emulator.tallies import Completion
 
+APART_STEPS = 7919
+"""Each replica begins elsewhere in the table of jitter; a prime, so that all places differ."""
+
 
 class Replica:
     """Queue, batch and clock of one replica. Whoever owns it calls `run` and never goes back."""
@@ -39,8 +42,8 @@ class Replica:
         self.timing = timing
         self.t = -math.inf
         """The boundary between steps up to which all is settled."""
-        self.step = 0
-        """Steps done."""
+        self.step = APART_STEPS * replica_id
+        """Steps done, and where in the table of jitter it began."""
         self.batch = Batch()
         self.jobs = 0
         """Jobs that it has: what a balancer that looks at load would see."""
@@ -284,16 +287,11 @@ class Replica:
             passed -= 1
         if batch.watched:
             fresh = range(self._looked + 1, passed + 1)
-            self._append([t + timing.after(k, pace, growth, done=done) for k in fresh])
+            batch.tell([t + timing.after(k, pace, growth, done=done) for k in fresh])
             self._looked = passed
         return Sight(t + timing.after(passed + 1, pace, growth, done=done), passed, [])
 
     def _tell(self, boundaries: list[float]) -> None:
         """Give the streams the tokens of these boundaries after `t`, but those they have."""
-        self._append(boundaries[self._looked :])
+        self.batch.tell(boundaries[self._looked :])
         self._looked = 0
-
-    def _append(self, instants: list[float]) -> None:
-        for job in self.batch.watched:
-            if job.stream is not None and not job.stream.aborted:
-                job.stream.tokens.extend(instants)

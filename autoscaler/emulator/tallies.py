@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The bucket edges that vLLM 0.19 exports, in seconds.
+# The bucket edges of vLLM's own histograms (its V1 engine), in seconds.
 TTFT_EDGES = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
     20.0, 40.0, 80.0, 160.0, 640.0, 2560.0,

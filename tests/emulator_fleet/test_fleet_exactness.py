@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_replica import stepped
 
-from autoscaler.emulator.fleet import Completion, Physics, Request
+from autoscaler.emulator.fleet import Completion, Fleet, FleetConfig, Physics, Request
 
 TIGHT = Physics(max_num_seqs=6, prefill_budget_tokens=300)
 """Limits so low that every test meets them."""
@@ -120,3 +120,24 @@ def test_a_watched_stream_sees_the_slow_step_of_another_prompt() -> None:
     gaps = sorted(b - a for a, b in zip(stream.tokens, stream.tokens[1:], strict=False))
     assert gaps[-1] == pytest.approx(0.0223, abs=0.001)
     assert gaps[-2] == pytest.approx(H100.idle_step_seconds(450), rel=0.01)
+
+
+def test_a_day_that_begins_at_another_instant_is_the_same_day() -> None:
+    """At an instant since 1970 a float still tells quarters of a microsecond."""
+    begin = 1.8e9
+    requests = poisson(10.0, 20.0)
+    finished: list[Completion] = []
+    config = FleetConfig(profile=H100, at=begin)
+    load = [r._replace(arrival_at=begin + r.arrival_at) for r in requests]
+    Fleet(config, load, sink=finished.extend).advance(begin + 100.0)
+    moved = [
+        c._replace(
+            arrival_at=c.arrival_at - begin,
+            prefill_started_at=c.prefill_started_at - begin,
+            first_token_at=c.first_token_at - begin,
+            finished_at=c.finished_at - begin,
+        )
+        for c in sorted(finished)
+    ]
+    for one, other in zip(moved, completions(requests), strict=True):
+        assert one == pytest.approx(other, abs=1e-3)

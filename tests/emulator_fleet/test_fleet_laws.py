@@ -4,11 +4,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from fleet_stories import KNOBS, completions, fleet_of, mean_itl, poisson
+from fleet_stories import H100, KNOBS, completions, fleet_of, mean_itl, poisson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaler.emulator.fleet import Completion, Fleet, Phase, Physics, Request, Router
+from autoscaler.emulator.fleet import (
+    BLOCK,
+    Completion,
+    Fleet,
+    FleetConfig,
+    Phase,
+    Physics,
+    Request,
+    Router,
+)
 
 TIGHT = Physics(max_num_seqs=8, prefill_budget_tokens=512)
 
@@ -30,7 +39,7 @@ def assert_conserved(fleet: Fleet) -> None:
     assert min(gauges.running, gauges.waiting) >= 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(deeds, st.sampled_from(Router), st.integers(0, 3))
 def test_every_request_is_waiting_running_finished_or_aborted(
     story: list[tuple[str, float, int]], router: Router, replicas: int
@@ -91,7 +100,7 @@ def test_a_full_batch_is_never_exceeded_and_memory_never_overflows() -> None:
 
 @pytest.mark.parametrize("router", Router)
 def test_the_same_seed_gives_the_same_day(router: Router) -> None:
-    load = poisson(15.0, 30.0)
+    load = poisson(15.0, 15.0)
     runs = [
         completions(load, replicas=3, physics=KNOBS, router=router, seed=seed) for seed in (4, 4, 5)
     ]
@@ -159,3 +168,14 @@ def test_finished_requests_reach_the_sink_by_the_end_of_each_advance() -> None:
     fleet.advance(1.0)
     assert [completion.output_tokens for completion in finished] == [2]
     assert fleet.gauges().tallies.completed == 1
+
+
+@pytest.mark.slow
+def test_a_day_keeps_no_list_of_its_requests() -> None:
+    """Advanced in one go, finished requests still leave in blocks."""
+    sizes: list[int] = []
+    config = FleetConfig(profile=H100, replicas=2)
+    load = (Request(0.05 * number, 50, 5) for number in range(100_000))
+    Fleet(config, load, sink=lambda batch: sizes.append(len(batch))).advance(10_000.0)
+    assert sum(sizes) == 100_000
+    assert max(sizes) < 3 * BLOCK

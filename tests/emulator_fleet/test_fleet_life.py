@@ -116,6 +116,42 @@ def test_a_request_given_up_leaves_when_its_step_ends() -> None:
     assert len(stream.tokens) == had
 
 
+def test_a_request_given_up_in_the_queue_is_never_served() -> None:
+    """Four long requests fill the batch; the fifth waits and gives up, the sixth comes next."""
+    long = [Request(0.0, 10, 5000) for _ in range(4)]
+    fleet = fleet_of(1, long, physics=Physics(max_num_seqs=4))
+    fifth = fleet.submit(1.0, prompt_tokens=10, output_tokens=5)
+    sixth = fleet.submit(1.0, prompt_tokens=10, output_tokens=5)
+    fifth.abort(2.0)
+    fifth.abort(2.5)
+    fleet.advance(3.0)
+    assert (fleet.gauges().waiting, fleet.gauges().aborted_total) == (1, 1)
+    fleet.advance(500.0)
+    assert (fifth.tokens, len(sixth.tokens)) == ([], 5)
+
+
+def test_a_request_given_up_while_its_prompt_is_computed_frees_its_memory() -> None:
+    """50 000 tokens take 25 steps of 2048; after some of them the client leaves."""
+    fleet = fleet_of(1)
+    stream = fleet.submit(0.0, prompt_tokens=50_000, output_tokens=5)
+    fleet.advance(0.3)
+    assert stream.next_at() is not None
+    assert stream.prefill_started_at == 0.0
+    assert fleet.replicas()[0].kv_usage_ratio == pytest.approx(50_000 / 411_529)
+    stream.abort(0.3)
+    fleet.advance(1.0)
+    assert (fleet.replicas()[0].kv_usage_ratio, fleet.gauges().aborted_total) == (0.0, 1)
+
+
+def test_a_crash_in_the_middle_of_a_prompt_loses_it_too() -> None:
+    fleet = fleet_of(1)
+    stream = fleet.submit(0.0, prompt_tokens=50_000, output_tokens=5)
+    fleet.advance(0.3)
+    fleet.crash(0.3)
+    assert stream.aborted
+    assert fleet.gauges().aborted_total == 1
+
+
 def test_a_request_that_can_never_fit_is_turned_away() -> None:
     fleet = fleet_of(1, [Request(0.5, 10**9, 1)])
     stream = fleet.submit(1.0, prompt_tokens=500_000, output_tokens=1)
