@@ -1,0 +1,107 @@
+"""`check-config`, `config` and the help: what is said before anything is done."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers_cli import call, platform
+from helpers_cloud import Platform, deployment_json
+
+from autoscaler.cli.tree import VERBS, load
+
+
+def write(folder: Path, text: str) -> str:
+    file = folder / "neevscale.yaml"
+    file.write_text(text)
+    return str(file)
+
+
+GOOD = """
+deployments:
+  - {match: {name: "chat-*"}, max_replicas: 1, mode: active}
+  - {match: {name: "batch"}, mode: active}
+"""
+
+
+def test_a_good_file_shows_the_policy_of_each_entry_and_what_is_missing(tmp_path: Path) -> None:
+    ended = call("check-config", "--config", write(tmp_path, GOOD))
+    assert ended.code == 0
+    assert "No faults" in ended.out
+    assert "name batch is active but has no max_replicas" in ended.out
+    assert "NEEV_ORG_ID" in ended.out
+    assert "Probes add about" in ended.out
+
+
+def test_every_fault_is_listed_with_its_line_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    file = write(tmp_path, "mod: active\nintervals: {probe_seconds: soon}\n")
+    ended = call("check-config", "--config", file)
+    assert ended.code == 2
+    assert f"{file}:1: mod is no setting; did you mean mode?" in ended.err
+    assert f"{file}:2: intervals.probe_seconds must be seconds" in ended.err
+
+
+def test_as_json_it_is_data(tmp_path: Path) -> None:
+    ended = call("check-config", "--config", write(tmp_path, GOOD), "-o", "json")
+    entries = json.loads(ended.out)["entries"]
+    assert entries[0]["policy"]["max_replicas"] == 1
+
+
+def test_online_it_says_what_would_be_done_and_what_a_probe_found(tmp_path: Path) -> None:
+    """The endpoint is nowhere: the probe fails, and so does the check."""
+    deployments = [
+        deployment_json(1, endpoint_url="http://127.0.0.1:9/v1"),
+        deployment_json(2, name="watched", status="initializing", endpoint_url=None),
+    ]
+    with platform(Platform(deployments)) as env:
+        env |= {
+            "NEEVSCALE_INFERENCE__ALLOWED_HOSTS": "[127.0.0.1]",
+            "NEEV_INFERENCE_API_KEY": "sk-nc-1",
+        }
+        ended = call("check-config", "--online", "--config", write(tmp_path, GOOD), env=env)
+        as_json = call(
+            "check-config", "--online", "-o", "json", "--config", write(tmp_path, GOOD), env=env
+        )
+    assert ended.code == 3
+    assert "chat-001 runs 2, max 1: will remove 1." in ended.out
+    assert "connect" in ended.out
+    assert "not probed" in ended.out
+    assert "the price of gpu-h100-80g-20cpu-125g is unknown" in ended.out
+    plans = [d["plan"] for d in json.loads(as_json.out)["deployments"]]
+    assert plans == ["scale", "watch"]
+
+
+def test_the_schema_and_the_effective_configuration_are_printed(tmp_path: Path) -> None:
+    schema = json.loads(call("config", "schema").out)
+    assert schema["properties"]["mode"]
+    shown = yaml.safe_load(call("config", "show", "-c", write(tmp_path, GOOD)).out)
+    assert shown["deployments"][0]["max_replicas"] == 1
+    assert "NEEVSCALE_INTERVALS__PROBE_SECONDS" in call("config", "env").out
+
+
+def test_the_effective_configuration_shows_no_secret() -> None:
+    ended = call("config", "show", env={"NEEV_API_TOKEN": "pat-nc-4711"})
+    assert "pat-nc-4711" not in ended.out
+    assert "<secret>" in ended.out
+
+
+def test_the_rules_fit_the_configuration() -> None:
+    rules = yaml.safe_load(call("rules").out)
+    assert rules["groups"]
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_every_verb_has_a_help_that_teaches(name: str) -> None:
+    command = load(name)
+    assert command.name == name
+    assert command.help
+
+
+def test_an_unknown_verb_is_a_usage_error() -> None:
+    assert call("statu").code == 2
+
+
+def test_a_run_without_credentials_says_what_to_set() -> None:
+    ended = call("run")
+    assert ended.code == 2
+    assert "NEEV_ORG_ID" in ended.err
