@@ -46,7 +46,9 @@ class Story:
         for alert in delivered[self.alerts :]:
             self._tell(snapshot.at, _alert_sentence(alert))
         self.alerts = len(delivered)
-        return self.happenings[known:]
+        news = sorted(self.happenings[known:], key=lambda happening: happening.at)
+        self.happenings[known:] = news
+        return news
 
     def _follow_status(self, view: DeploymentView, at: float) -> None:
         name, status = view.deployment.name, str(view.status)

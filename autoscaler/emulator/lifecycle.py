@@ -65,7 +65,7 @@ class Unit:
     _noted_at: float = 0.0
 
     def __post_init__(self) -> None:
-        at = self.identity.created_at
+        at = self.updated_at
         self._note_replicas(at)
         self._enter(State.READY if self.fleet.current else State.INITIALIZING, at=at)
 

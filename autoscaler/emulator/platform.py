@@ -186,7 +186,7 @@ class Platform:
             serving=plan.serving,
             max_model_len=plan.serving.max_model_len or model.max_model_len.default,
             rules=self.scenario.rules,
-            created_at=at,
+            created_at=at - plan.age_seconds,
         )
         config = FleetConfig(
             profile=PROFILES[plan.profile or model.profile],
@@ -201,7 +201,8 @@ class Platform:
         )
         source = plan.workload or plan.recording
         load = source.requests(at, seed=self._seed(plan.name)) if source else ()
-        self._add(identity, Fleet(config, load))
+        unit = self._add(identity, Fleet(config, load), at=at)
+        unit.ready_since = identity.created_at
 
     def _deploy(self, order: DeployOrder, model: CatalogModel, offer: GpuOffer) -> Unit:
         at = self.now()
@@ -228,10 +229,10 @@ class Platform:
         )
         fleet = Fleet(config)
         fleet.scale(at, 1)
-        return self._add(identity, fleet)
+        return self._add(identity, fleet, at=at)
 
-    def _add(self, identity: Identity, fleet: Fleet) -> Unit:
-        unit = Unit(identity, fleet, self.ledger.status_changes.append)
+    def _add(self, identity: Identity, fleet: Fleet, *, at: float) -> Unit:
+        unit = Unit(identity, fleet, self.ledger.status_changes.append, updated_at=at)
         self._units[identity.id] = unit
         return unit
 

@@ -87,6 +87,9 @@ class DeploymentPlan:
     """GPUs per replica; None = the catalog model's recommendation."""
     replicas: int = 1
     """Ready replicas at the start."""
+    age_seconds: float = 0.0
+    """How long before the emulator's start it was created and has been ready; billed from the
+    start on."""
     physics: Physics = field(default_factory=Physics)
     router: Router = Router.RANDOM
     cold_start_seconds: float = 180.0

@@ -321,3 +321,17 @@ def test_scripted_hands_crashes_and_deletions_take_place() -> None:
             assert (await client.view("chat-a"))["status"] == "terminating"
 
     run_virtual(story())
+
+
+def test_a_deployment_can_be_older_than_the_emulator_and_is_billed_from_its_start() -> None:
+    async def story() -> None:
+        plan = DeploymentPlan(name="chat-a", age_seconds=86400.0)
+        async with platform(Scenario(deployments=(plan,)), clock()) as client:
+            await client.clock.sleep(10.0)
+            view = await client.view("chat-a")
+            assert view["uptime_seconds"] == 86410
+            assert view["created_at"] < view["updated_at"]
+            truth = client.emulator.truth().deployment("chat-a")
+            assert truth.billed_replica_seconds == pytest.approx(10.0)
+
+    run_virtual(story())
