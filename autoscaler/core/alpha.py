@@ -43,8 +43,6 @@ class Alpha:
     pending: tuple[float, ...] = ()
     """ITLs that wait to become the next mean."""
     calibration: Calibration | None = None
-    idle_at: float | None = None
-    """Instant at which the deployment was last seen near idle."""
     solved: float | None = None
     """Alpha solved from the two points of a failed step down; caps what the quantile says."""
 
@@ -84,10 +82,8 @@ def calibrated(alpha: Alpha, itl: float, *, at: float) -> Alpha:
     return replace(alpha, calibration=Calibration(mean=mean, probes=probes, at=at))
 
 
-def believed(
-    alpha: Alpha, policy: Policy, *, now: float, by_line: tuple[float, bool] | None
-) -> Believed:
-    """Return the alpha in force; `by_line`: the one of its own line, and whether that fixes it."""
+def believed(alpha: Alpha, policy: Policy, *, by_line: tuple[float, str] | None) -> Believed:
+    """Return the alpha in force. `by_line`: that of its own line, and why it may be trusted, if so."""
     if policy.alpha_seconds is not None:
         return Believed(seconds=policy.alpha_seconds, trusted=True, because="given")
     if alpha.calibration is not None:
@@ -97,9 +93,7 @@ def believed(
     if seconds is None:
         return Believed(seconds=None, trusted=False, because="no inter-token latency seen yet")
     if by_line is not None and by_line[1]:
-        return Believed(seconds=seconds, trusted=True, because="fixed by its own line")
-    if alpha.idle_at is not None and now - alpha.idle_at < IDLE_TRUST_SECONDS:
-        return Believed(seconds=seconds, trusted=True, because="seen near idle")
+        return Believed(seconds=seconds, trusted=True, because=by_line[1])
     because = "never seen near idle" if alpha.solved is None else "solved from a failed step"
     return Believed(seconds=seconds, trusted=False, because=because)
 

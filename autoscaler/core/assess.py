@@ -77,11 +77,12 @@ def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
     """The deployment's line as known now; None while no inter-token latency was seen."""
     if alpha.seconds is None:
         return None
-    ttft = idle_ttft(state)
+    ttft, cap = idle_ttft(state), cap_of(state, policy, alpha.seconds)[0]
     return Line(
         alpha=alpha.seconds,
-        cap=cap_of(state, policy, alpha.seconds)[0],
+        cap=cap,
         rates=state.learning.rates,
+        full_rate=state.learning.full_rate(cap),
         sigma=_sigma(state),
         idle_ttft=ttft,
         objectives=objectives_of(

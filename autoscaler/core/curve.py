@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from autoscaler.core.pairs import Pairs, itl_of
 
-ALPHA_STEPS = 16
-ALPHA_RANGE = (0.5, 1.06)
+ALPHA_STEPS = 18
+ALPHA_RANGE = (0.5, 1.1)
 """Grid of alpha, in units of the lowest ITL that was seen in earnest."""
 EXPONENTS = (0.45, 0.55, 0.68, 0.82, 1.0, 1.2, 1.45, 1.75, 2.1)
 EXPONENT_SIGMA = 0.45
@@ -26,6 +26,8 @@ MOST_EVENTS = 400.0
 """More tempered arrivals than this do not make a model truer."""
 LEAST_SHARE = 0.02
 """Share of the listening below which an ITL is not taken for the lowest seen: one odd minute."""
+IDLE_SIGMA = 0.03
+"""Deviation of ln alpha about the mean ITL of idle minutes."""
 LEAST_BUSY = 0.01
 """1 - alpha/ITL below which nothing is told apart from idle."""
 TRUSTED_SIGMA = 0.06
@@ -52,8 +54,8 @@ class Curve:
         return self.nu * math.exp(math.log(busy) / self.exponent)
 
 
-def fitted(pairs: Pairs) -> Curve | None:
-    """Fit the plain line; None where nothing was heard."""
+def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
+    """Fit the plain line; None where nothing was heard. `idle_itl`: mean ITL of idle minutes."""
     listened = sum(seconds for _, _, seconds in pairs.bins)
     events = sum(count for _, count, _ in pairs.bins)
     if events <= 0.0 or listened <= 0.0:
@@ -67,8 +69,9 @@ def fitted(pairs: Pairs) -> Curve | None:
         busy = [math.log(_busy(itl_of(i), math.exp(log_alpha))) for i, _, _ in pairs.bins]
         for exponent in EXPONENTS:
             nodes.append((log_alpha, math.log(exponent), *_likelihood(pairs, busy, exponent)))
-    best = max(temper * one[2] - _prior(one[1]) for one in nodes)
-    weights = [math.exp(temper * one[2] - _prior(one[1]) - best) for one in nodes]
+    scores = [temper * one[2] - _prior(one[0], one[1], idle_itl) for one in nodes]
+    best = max(scores)
+    weights = [math.exp(score - best) for score in scores]
     total = sum(weights)
     alpha, alpha_sigma = _moments([one[0] for one in nodes], weights, total)
     exponent, exponent_sigma = _moments([one[1] for one in nodes], weights, total)
@@ -100,8 +103,11 @@ def _likelihood(pairs: Pairs, busy: list[float], exponent: float) -> tuple[float
     return told - events * math.log(expected), events / expected
 
 
-def _prior(log_exponent: float) -> float:
-    return 0.5 * (log_exponent / EXPONENT_SIGMA) ** 2
+def _prior(log_alpha: float, log_exponent: float, idle_itl: float | None) -> float:
+    prior = (log_exponent / EXPONENT_SIGMA) ** 2
+    if idle_itl is not None:
+        prior += ((log_alpha - math.log(idle_itl)) / IDLE_SIGMA) ** 2
+    return 0.5 * prior
 
 
 def _moments(values: list[float], weights: list[float], total: float) -> tuple[float, float]:

@@ -54,12 +54,16 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
 
 def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
     """The alpha in force."""
-    by_line = state.learning.alpha
+    learning = state.learning
     line = None
-    if by_line is not None:
-        curve = state.learning.curve
-        line = (by_line, curve is not None and curve.alpha_sigma < TRUSTED_SIGMA)
-    return alphas.believed(state.alpha, policy, now=now, by_line=line)
+    if learning.alpha is not None and learning.curve is not None:
+        because = ""
+        if learning.idle_at and now - learning.idle_at < alphas.IDLE_TRUST_SECONDS:
+            because = "seen near idle"
+        elif learning.curve.alpha_sigma < TRUSTED_SIGMA:
+            because = "fixed by its own line"
+        line = (learning.alpha, because)
+    return alphas.believed(state.alpha, policy, by_line=line)
 
 
 def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]:

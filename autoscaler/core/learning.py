@@ -18,6 +18,7 @@ from autoscaler.core.pairs import (
     is_audible,
     log_ratio_at,
     paired,
+    rate_at,
     rates_of,
 )
 from autoscaler.core.window import Sample
@@ -32,6 +33,20 @@ MOST_SLOW = 0.5
 """Share of slow gaps above which single prompts are no longer told apart: each iteration of a full
 replica computes a part of somebody's prompt.
 """
+FULL_SHARE = 0.8
+"""Of what is heard of such a full replica, the part that is prompts: there 15 to 35 % too many were
+heard on GPU steps (real-engines.md §7.3), and the line to it is as uncertain the other way.
+"""
+FULL_FADE = 0.9
+"""Weight left of older such minutes at each new one."""
+IDLE_SHARE = 0.1
+"""A minute is idle if even the upper end of what was heard is below this share of the rate at three
+times the idle latency.
+"""
+IDLE_EVENTS = 1.5
+"""Arrivals added for that upper end."""
+IDLE_WEIGHT = 0.2
+"""Weight of a new idle minute in the mean of them."""
 FIT_SECONDS = 300.0
 """The line is fitted anew this often; the drift is followed at every chunk."""
 SURE_SIGMA = 0.15
@@ -82,10 +97,17 @@ class Learning:
     curve: Curve | None = None
     """None until enough was heard."""
     fitted_at: float = 0.0
+    full_prompts: float = 0.0
+    full_seconds: float = 0.0
+    """What was heard of full replicas (MOST_SLOW), newest weight 1."""
     audible: bool = False
     """True if what is heard follows the load."""
     rates: Rates = PLAIN
     """Arrivals per replica over latency, as learned; E1's own where nothing is heard."""
+    idle_itl: float | None = None
+    """Mean ITL of idle minutes, without their drift, seconds; None = none was heard to be idle."""
+    idle_at: float = 0.0
+    """Instant of the last one."""
     drift: float = 0.0
     """ln(latencies now / latencies of the pairs)."""
     drift_variance: float = 0.0
@@ -93,6 +115,17 @@ class Learning:
     """Surprising chunks in a row."""
     chunk_from: float = 0.0
     """Instant from which samples wait for the next chunk; 0 before the first."""
+
+    def full_rate(self, cap: float) -> float:
+        """Arrivals per replica and second where its queue begins, at 1 - alpha/ITL = `cap`.
+
+        The line says it, and so does what was heard of full replicas; each errs its own way, and
+        the geometric mean lay within a few per cent where it could be checked.
+        """
+        by_line = rate_at(self.rates, -math.log(1.0 - cap))
+        if not self.audible or self.full_seconds <= 0.0 or self.full_prompts <= 0.0:
+            return by_line
+        return math.sqrt(by_line * FULL_SHARE * self.full_prompts / self.full_seconds)
 
     @property
     def alpha(self) -> float | None:
@@ -113,7 +146,12 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
         waited = now - since >= LONGEST_CHUNK_SECONDS
         return replace(learning, chunk_from=now) if waited else learning
     if chunk.slow_share > MOST_SLOW:
-        return replace(learning, chunk_from=now)
+        return replace(
+            learning,
+            chunk_from=now,
+            full_prompts=learning.full_prompts * FULL_FADE + chunk.prompts,
+            full_seconds=learning.full_seconds * FULL_FADE + chunk.seconds,
+        )
     learning = _drifted(replace(learning, chunk_from=now), chunk)
     pairs = paired(
         learning.pairs,
@@ -122,8 +160,20 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
         seconds=chunk.seconds,
         at=now,
     )
-    learning = replace(learning, pairs=pairs)
+    learning = replace(_with_idle(learning, chunk, now), pairs=pairs)
     return _fitted(learning, now) if now - learning.fitted_at >= FIT_SECONDS else learning
+
+
+def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
+    if not learning.audible:
+        return learning
+    most = (chunk.prompts + IDLE_EVENTS) / chunk.seconds
+    if most > IDLE_SHARE * rate_at(learning.rates, math.log(3.0)):
+        return learning
+    itl = chunk.itl * math.exp(-learning.drift)
+    if learning.idle_itl is not None:
+        itl = learning.idle_itl + IDLE_WEIGHT * (itl - learning.idle_itl)
+    return replace(learning, idle_itl=itl, idle_at=now)
 
 
 def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
@@ -147,7 +197,7 @@ def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
 
 
 def _fitted(learning: Learning, now: float) -> Learning:
-    curve = fitted(learning.pairs)
+    curve = fitted(learning.pairs, idle_itl=learning.idle_itl)
     audible = curve is not None and is_audible(learning.pairs)
     rates = PLAIN
     if curve is not None and audible:
@@ -185,6 +235,8 @@ def _surprised(learning: Learning) -> Learning:
     return replace(
         learning,
         pairs=faded(learning.pairs, FORGOTTEN_SHARE),
+        full_prompts=0.0,
+        full_seconds=0.0,
         surprises=0,
         fitted_at=0.0,
     )

@@ -44,15 +44,12 @@ class Line:
     """1 - alpha/ITL where the batch is full."""
     rates: Rates
     """Arrivals per replica over latency; in units of their own where nothing is heard."""
+    full_rate: float
+    """Arrivals per replica where its queue begins, same unit."""
     sigma: float
     """Deviation of the line's exponent, where no arrival has been paired."""
     idle_ttft: float | None = None
     objectives: Objectives
-
-    @property
-    def full_rate(self) -> float:
-        """Arrivals per replica where its queue begins."""
-        return rate_at(self.rates, -math.log(1.0 - self.cap))
 
     def rho(self, itl: float) -> float:
         """Share of capacity at which a replica shows this ITL; 0..1."""
