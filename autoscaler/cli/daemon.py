@@ -52,11 +52,6 @@ class DaemonClient:
         """Change something; carries the admin token."""
         return await self._call(method, path, body=body, is_change=True)
 
-    async def text(self, path: str) -> tuple[int, str]:
-        """Status and text of a plain page."""
-        async with self._session() as session, session.get(self._url + path) as response:
-            return response.status, (await response.content.read(65536)).decode(errors="replace")
-
     async def _call(
         self,
         method: str,

@@ -11,6 +11,7 @@ from helpers_web import TOKEN
 from helpers_web_fleet import NOW, name_of
 
 from autoscaler.core.words import FailureReason
+from autoscaler.settings.environment import URL_VARIABLE
 
 NAME = name_of(0)
 
@@ -140,6 +141,11 @@ def test_the_healthcheck_fails_with_3_when_the_daemon_is_not_well() -> None:
         ended = call("healthcheck", "--url", url)
     assert ended.code == 3
     assert "stuck" in ended.err
+
+
+def test_the_healthcheck_reads_the_same_variable_as_the_other_verbs() -> None:
+    with daemon() as url:
+        assert call("healthcheck", env={URL_VARIABLE: url}).code == 0
 
 
 @pytest.mark.parametrize("words", [["status"], ["explain", NAME], ["healthcheck"], ["cost"]])
