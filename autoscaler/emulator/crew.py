@@ -79,6 +79,10 @@ class Crew:
         self._list_ready()
         return True
 
+    def find(self, replica_id: int | None) -> Replica | None:
+        """Return the replica of this id, if it is still there."""
+        return next((m.replica for m in self.members if m.replica.id == replica_id), None)
+
     @property
     def due_at(self) -> float:
         """Instant of the next change that comes by itself; infinite if none does."""

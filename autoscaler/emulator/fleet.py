@@ -2,6 +2,12 @@
 
 Pure arithmetic on one time line of floats (seconds); whoever drives it says what time it is, and
 never goes back. Background requests are never stepped token by token: see `replica` for how.
+
+How fast: a day at 50 requests a second (4.3 million; conversations, on 4 replicas of the 8B
+profile on H100) takes about 45 s of one core of a small cloud machine with CPython 3.11 behind a
+random balancer, some 10 us a request, and about 60 s behind one that looks at load; jitter, drift
+and a bent latency add a fifth (`tests/emulator_fleet/test_fleet_speed.py` prints it). It is the
+arrivals, prompts and ends that cost, not the tokens. Memory does not grow with time.
 """
 
 import random
@@ -51,6 +57,14 @@ class FleetConfig:
     """Each cold start is drawn evenly from cold_start_seconds x (1 ± this)."""
     drain_seconds: float = 600.0
     """A removed replica finishes what it has, but is cut off after this; the rest is aborted."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.replicas, self.cold_start_seconds, self.drain_seconds)
+        if min(numbers) < 0 or not 0.0 <= self.cold_start_spread_ratio <= 1.0:
+            raise ValueError(
+                "a fleet's replicas, cold_start_seconds and drain_seconds must not be negative, "
+                "and cold_start_spread_ratio must be in 0..1"
+            )
 
 
 class Fleet:
@@ -103,6 +117,7 @@ class Fleet:
             raise ValueError(f"a fleet cannot go back from {self._now} to {until}")
         while (due := self._crew.due_at) <= until:
             self._flow(due)
+            self._crew.release_drained()
             self._crew.turn(due)
             self._now = due
             self._gateway.open()
@@ -164,7 +179,7 @@ class Fleet:
         return stream
 
     def _look(self, stream: Stream) -> float | None:
-        replica = self._home(stream)
+        replica = self._crew.find(stream.replica)
         if replica is None:
             return self._crew.next_ready_at()
         sight = replica.look(self._now)
@@ -178,15 +193,11 @@ class Fleet:
         if stream.ended:
             return
         stream.aborted = True
-        replica = self._home(stream)
+        replica = self._crew.find(stream.replica)
         if replica is None:
             self._gateway.give_up(stream.job)
         else:
             replica.order(at, stream.job)
-
-    def _home(self, stream: Stream) -> Replica | None:
-        homes = (m.replica for m in self._crew.members if m.replica.id == stream.replica)
-        return next(homes, None)
 
     # -- replicas -------------------------------------------------------------------------
 
@@ -208,12 +219,15 @@ class Fleet:
         """Ask for so many replicas: new ones start cold; of those to go the starting ones leave at
         once and the youngest ready ones drain.
         """
+        if replicas < 0:
+            raise ValueError(f"a fleet cannot have {replicas} replicas; 0 is the least")
         self.advance(at)
         self._target = replicas
         while self._crew.staying < replicas:
             self._start(at)
         while self._crew.staying > replicas:
             self._crew.remove(at, drain_until=at + self._config.drain_seconds)
+        self._gateway.open()
         self._settle()
 
     def crash(self, at: float, count: int = 1, *, restarts: bool = True) -> int:

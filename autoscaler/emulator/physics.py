@@ -21,9 +21,12 @@ class Physics:
     plateau_seqs: int = 0
     """Batches below this cost as much as one of this size. vLLM on CPU showed 6 to 8; 0 = none."""
     exponent: float = 1.0
-    """kappa in load = (1 - alpha/ITL)^kappa. Below 1 the latency rises late and steeply (0.5 was
-    fitted to a vLLM), above 1 early and flatly; 0.5 to 1.6 were seen. It bends what decoding
-    costs, not what prompts cost, and leaves the capacity where it is; see `steptime.bend`."""
+    """kappa in load = ((1 - alpha/ITL) / its value at a full batch)^kappa. Below 1 the latency
+    rises late and steeply (0.5 was fitted to a vLLM), above 1 early and flatly; 0.5 to 1.6 were
+    seen. It bends what decoding costs, not what prompts cost, and moves the capacity by a tenth at
+    most: so what one sees is nearer to 1, the more of the load prompts are. 0.5, 1, 1.6 show as
+    .65, .94, 1.3 where prompts are half of it, as .43, .94, 1.4 where they are hardly any.
+    `steptime.bend` has the formula."""
     drift_ratio: float = 0.0
     """Amplitude of a slow sine by which all step times swing; 0.125 swings by 25 %."""
     drift_period_seconds: float = 3600.0

@@ -42,7 +42,7 @@ def assert_same(ours: list[Completion], theirs: list[Completion]) -> None:
         assert one == pytest.approx(other, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(requests_strategy)
 def test_jumping_from_event_to_event_gives_what_stepping_gives(requests: list[Request]) -> None:
     """Queue, chunks, batch limit, memory limit and preemption, to a nanosecond."""
@@ -77,7 +77,7 @@ def test_a_watched_request_changes_nothing(physics: Physics) -> None:
     assert all(len(s.tokens) == s.output_tokens and s.finished for s in streams)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(st.floats(0.0, 30.0), max_size=30), st.sampled_from([Physics(), TIGHT, KNOBS]))
 def test_how_often_one_looks_changes_nothing(instants: list[float], physics: Physics) -> None:
     requests = poisson(5.0, 10.0, prompt=300, output=50)

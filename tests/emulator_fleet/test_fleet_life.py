@@ -1,9 +1,9 @@
 """Replicas come cold, drain, crash, and are billed for all of it."""
 
 import pytest
-from fleet_stories import fleet_of, go_from_token_to_token, poisson
+from fleet_stories import H100, fleet_of, go_from_token_to_token, poisson
 
-from autoscaler.emulator.fleet import Completion, Fleet, Phase, Physics, Request
+from autoscaler.emulator.fleet import Completion, Fleet, FleetConfig, Phase, Physics, Request
 
 
 def phases(fleet: Fleet) -> list[Phase]:
@@ -28,11 +28,11 @@ def test_a_draining_replica_finishes_its_work_and_is_billed_until_then() -> None
     fleet.scale(10.0, 1)
     assert phases(fleet) == [Phase.READY, Phase.DRAINING]
     assert (fleet.current, fleet.target) == (1, 1)
-    fleet.advance(100.0)
+    fleet.advance(10_000.0)
     end = finished[-1].finished_at
     assert 20.0 < end < 30.0
     assert phases(fleet) == [Phase.READY]
-    assert fleet.billed_replica_seconds() == pytest.approx(100.0 + end)
+    assert fleet.billed_replica_seconds() == pytest.approx(10_000.0 + end)
 
 
 def test_a_draining_replica_takes_no_new_request() -> None:
@@ -67,11 +67,44 @@ def test_a_starting_replica_leaves_before_a_ready_one_drains() -> None:
     assert fleet.billed_replica_seconds() == pytest.approx(2 * 20.0 + 10.0)
 
 
-def test_a_cold_start_can_scatter_and_be_changed() -> None:
+def test_the_cold_start_of_later_replicas_can_be_changed() -> None:
     fleet = fleet_of(1, cold_start_seconds=60.0)
     fleet.set_cold_start(10.0)
     fleet.scale(5.0, 2)
     assert fleet.next_change_at() == 15.0
+
+
+def test_cold_starts_scatter_within_their_spread() -> None:
+    config = FleetConfig(profile=H100, cold_start_seconds=100.0, cold_start_spread_ratio=0.2)
+    fleet = Fleet(config)
+    fleet.scale(0.0, 50)
+    ready_at = []
+    while (at := fleet.next_change_at()) is not None:
+        fleet.advance(at)
+        ready_at.append(at)
+    assert len(set(ready_at)) == 49
+    assert 80.0 <= ready_at[0] < 90.0
+    assert 110.0 < ready_at[-1] <= 120.0
+
+
+def test_without_a_cold_start_what_waits_is_served_at_once() -> None:
+    fleet = fleet_of(0, cold_start_seconds=0.0)
+    stream = fleet.submit(1.0, prompt_tokens=10, output_tokens=1)
+    fleet.scale(2.0, 1)
+    fleet.advance(3.0)
+    assert stream.finished
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"replicas": -1}, {"cold_start_seconds": -1.0}, {"cold_start_spread_ratio": 1.1}],
+    ids=str,
+)
+def test_a_fleet_that_makes_no_sense_is_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        FleetConfig(profile=H100, **setting)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cannot have -1 replicas"):
+        fleet_of(1).scale(0.0, -1)
 
 
 def test_a_crash_aborts_what_the_replica_did_and_starts_it_anew() -> None:

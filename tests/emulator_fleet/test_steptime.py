@@ -39,6 +39,7 @@ PLAIN, JITTERY = timing(), timing(step_jitter_ratio=0.1)
 
 
 @pytest.mark.parametrize("clock", [PLAIN, JITTERY], ids=["plain", "jittery"])
+@settings(max_examples=50)
 @given(st.floats(1e-4, 0.1), st.floats(0.0, 1e-5), st.floats(1e-6, 50.0))
 def test_the_step_an_instant_falls_into_is_found(
     clock: StepTime, pace: float, growth: float, seconds: float
