@@ -9,10 +9,8 @@ from autoscaler.cli.context import load_or_stop
 from autoscaler.cli.options import ConfigOption
 from autoscaler.cli.output import ExitCode, note, stop
 from autoscaler.cli.version import version_text
-from autoscaler.clock import SystemClock
 from autoscaler.core.words import Mode
-from autoscaler.logs import LogConfig, configure_logs
-from autoscaler.settings import Settings, load_settings, secrets_of
+from autoscaler.settings import Settings, load_settings
 from autoscaler.store import StoreUnusable
 
 
@@ -44,16 +42,6 @@ def run(
     note(f"neevscale {version_text()}, configuration: {source}")
     for sentence in loaded.notes:
         note(sentence)
-
-    configure_logs(
-        LogConfig(
-            format=None if loaded.settings.log.format is None else loaded.settings.log.format.value,
-            level=loaded.settings.log.level.value,
-            repeat_every=loaded.settings.log.repeat_every,
-        ),
-        now=SystemClock().now,
-        secrets=tuple(secrets_of(loaded.settings)),
-    )
 
     def read() -> Settings:
         return load_settings(config, mode=mode).settings

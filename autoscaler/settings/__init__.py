@@ -9,7 +9,7 @@ from autoscaler.settings.alerting import (
     HeartbeatSettings,
     MaintenanceSettings,
     RouteSettings,
-    SloWindowsSettings,
+    SloRulesSettings,
     StormSettings,
     ThresholdsSettings,
 )
@@ -52,7 +52,6 @@ from autoscaler.settings.scaling import (
 )
 from autoscaler.settings.secret import Secret, SecretUnreadable
 from autoscaler.settings.serving import LogFormat, LogLevel, LogSettings, StateSettings, WebSettings
-from autoscaler.settings.validate import secrets_of
 
 __all__ = [
     "AlertOverrideSettings",
@@ -94,8 +93,8 @@ __all__ = [
     "Settings",
     "SettingsInvalid",
     "SlackSettings",
+    "SloRulesSettings",
     "SloSettings",
-    "SloWindowsSettings",
     "SmtpSettings",
     "StateSettings",
     "StepLimitSettings",
@@ -105,5 +104,4 @@ __all__ = [
     "WebhookSettings",
     "WebhookShape",
     "load_settings",
-    "secrets_of",
 ]

@@ -23,7 +23,7 @@ from autoscaler.settings.receivers import (
 from autoscaler.settings.scaling import Cron, TimeZone
 from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
-from autoscaler.settings.units import Count, Objective, PlainUrl, Ratio, Seconds, SecondsOrZero
+from autoscaler.settings.units import Count, PlainUrl, Ratio, Seconds, SecondsOrZero
 
 _MATCHER = re.compile(r"([a-z_]+)(=~|!~|!=|=)(.*)", re.DOTALL)
 _LABELS = ("alertname", "deployment", "severity", "project")
@@ -226,12 +226,8 @@ class AlertingSettings(Section):
         )
 
 
-class SloWindowsSettings(Section):
-    """How the error budget is kept. The objectives themselves are `defaults.slo`."""
+class SloRulesSettings(Section):
+    """What is allowed of objectives. The objectives themselves are `defaults.slo`."""
 
-    window_seconds: Seconds = 30 * 86400
-    """Length of the window that a budget is for."""
     allow_low_volume: bool = False
     """Whether an objective is allowed at which fewer than 3 failed probes in an hour page."""
-    report_ratios: tuple[Objective, ...] = (0.999, 0.99, 0.98)
-    """Monthly uptimes below which the platform's agreement gives rebates; the report names them."""

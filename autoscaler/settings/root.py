@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 from autoscaler.core.model import Deployment
 from autoscaler.core.policy import Policy, Schedule, Slo, StepLimit
 from autoscaler.core.words import Mode
-from autoscaler.settings.alerting import AlertingSettings, SloWindowsSettings
+from autoscaler.settings.alerting import AlertingSettings, SloRulesSettings
 from autoscaler.settings.cloud import CloudSettings
 from autoscaler.settings.money import BudgetSettings, PricesSettings
 from autoscaler.settings.probing import InferenceSettings, IntervalsSettings, ProbeSettings
@@ -59,8 +59,8 @@ class Settings(Section):
     """Prices, where the inventory does not tell them."""
     alerting: AlertingSettings = AlertingSettings()
     """Alerts."""
-    slo: SloWindowsSettings = SloWindowsSettings()
-    """How error budgets are kept."""
+    slo: SloRulesSettings = SloRulesSettings()
+    """What is allowed of objectives."""
     inference: InferenceSettings = InferenceSettings()
     """Keys of the inference plane, and where they may go."""
     probe: ProbeSettings = ProbeSettings()

@@ -77,14 +77,6 @@ def _unreadable(value: object, path: KeyPath) -> Iterator[Found]:
             yield from _unreadable(item, (*path, key))
 
 
-def secrets_of(value: object) -> Iterator[Secret]:
-    """Every secret of the settings, so that none of them is ever logged."""
-    if isinstance(value, Secret):
-        yield value
-    for _, item in _items(value):
-        yield from secrets_of(item)
-
-
 def _items(value: object) -> Iterator[tuple[str | int, object]]:
     if isinstance(value, BaseModel):
         yield from ((name, getattr(value, name)) for name in type(value).model_fields)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.settings import Secret, SecretUnreadable, Settings, load_settings, secrets_of
+from autoscaler.settings import Secret, SecretUnreadable, Settings, load_settings
 
 HIDDEN = "hidden-value-4711"
 
@@ -21,7 +21,6 @@ def test_no_form_of_the_settings_shows_a_secret() -> None:
     )
     forms = [repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())]
     assert not any(HIDDEN in form for form in forms)
-    assert len(list(secrets_of(settings))) == 5
 
 
 def test_no_complaint_shows_a_secret() -> None:
