@@ -59,7 +59,11 @@ class Discovery:
 
     async def inventory_once(self) -> None:
         """Read prices and free GPUs; what was known stays where they cannot be read."""
-        items = await self._parts.cloud.inventory()
+        try:
+            items = await self._parts.cloud.inventory()
+        except CloudUnknown as fault:
+            log.warning("inventory_failed", because=str(fault))
+            return
         at = self._parts.clock.now()
         self._fleet.inventory = tuple(items)
         self._fleet.inventory_at = at
@@ -134,6 +138,7 @@ class Discovery:
         watched = self._fleet.gone.pop(deployment.id, None) or Watched(
             sighting=Sighting(deployment=deployment, read_at=read_at, first_seen_at=read_at)
         )
+        watched.begin_anew()
         self._fleet.watched[deployment.id] = watched
         self._changed = True
         log.info(
@@ -186,7 +191,7 @@ class Discovery:
 
     async def _look_for_missing(self, listing: Listing) -> None:
         listed = {d.id for d in listing.deployments} | set(listing.invalid_ids)
-        if not listing.complete:
+        if not listing.complete or _hides_some(listing):
             return
         for watched in [w for w in self._fleet if w.id not in listed]:
             with self._board.guard(JOB, watched.name):
@@ -238,7 +243,8 @@ class Discovery:
         seen.last_error = "" if listing.complete else "the list was not complete"
         seen.consecutive_failures = 0
         seen.auth_failures = 0
-        seen.complete_lists = seen.complete_lists + 1 if listing.complete else 0
+        names_all = listing.complete and not _hides_some(listing)
+        seen.complete_lists = seen.complete_lists + 1 if names_all else 0
         if listing.complete:
             seen.last_success_at = self._parts.clock.now()
         if listing.invalid != seen.invalid_items:
@@ -255,3 +261,8 @@ class Discovery:
         seen.last_error = str(fault)
         seen.auth_failures += isinstance(fault.__cause__, CloudRefused)
         log.warning("list_failed", because=seen.last_error, failures=seen.consecutive_failures)
+
+
+def _hides_some(listing: Listing) -> bool:
+    """True if an item was so broken that nobody knows which deployment it was."""
+    return len(listing.invalid) > len(listing.invalid_ids)

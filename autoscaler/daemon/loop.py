@@ -126,7 +126,7 @@ class Daemon:
         await self._finish(self._acting.values(), CALLS_GRACE_SECONDS)
         await self._finish(self._tasks, JOBS_GRACE_SECONDS)
         with self._board.guard("stop"):
-            self._tick.write()
+            self._tick.write(everything=True)
             self._housekeeping.keep_prober_memory()
         with self._board.guard("notify"):
             await _within(FLUSH_SECONDS, self._parts.notifier.send_due())

@@ -110,22 +110,24 @@ class Tick:
         self._look(self._parts.clock.now(), writing)
         self._commit(writing)
 
-    def write(self, notifications: Sequence[Notification] = ()) -> None:
+    def write(
+        self, notifications: Sequence[Notification] = (), *, everything: bool = False
+    ) -> None:
         """Write what changed outside a tick, e.g. what became of a scale call."""
         writing = Writing()
         writing.notifications.extend(notifications)
-        self._commit(writing)
+        self._commit(writing, everything=everything)
 
     def _look(self, now: float, writing: Writing) -> None:
         with self._board.guard("alerts"):
             writing.notifications.extend(self._desk.look(now))
 
-    def _commit(self, writing: Writing) -> None:
-        """Write everything that changed since the last commit, in one transaction."""
+    def _commit(self, writing: Writing, *, everything: bool = False) -> None:
+        """Write what changed since the last commit, in one transaction."""
+        now = self._parts.clock.now()
         outgoing = dict(self._fleet.outgoing)
-        dirty = [watched for watched in self._fleet if watched.dirty]
-        for watched in dirty:
-            writing.documents.update(watched.documents())
+        for watched in self._fleet:
+            writing.documents.update(watched.documents(now, everything=everything))
         writing.documents.update(outgoing)
         writing.documents.update(self._desk.documents())
         try:
@@ -133,8 +135,8 @@ class Tick:
         except Exception:
             self._desk.rollback()
             raise
-        for watched in dirty:
-            watched.saved()
+        for watched in self._fleet:
+            watched.saved(writing.documents)
         for key in outgoing:
             self._fleet.outgoing.pop(key, None)
         self._desk.committed()

@@ -1,17 +1,19 @@
 """One deployment as the daemon knows it: the platform's word, our state, our accounts.
 
 Plain data plus its documents in the Store. Kinds: `watch` (what was last seen), `state` (the
-policy's memory), `ask`, `orders`, `uptime`, `slo`, `ledger`. When a deployment is gone, `watch`,
-`uptime` and `ledger` stay as its archive, so that a month's bill and report still add up.
+policy's memory), `ask`, `orders`, `uptime`, `slo`, `ledger`. Past days of `uptime` and `ledger`
+never change again and have documents of their own (`…_days`), written once a day, so that a year of
+them costs a tick nothing. When a deployment is gone, its accounts stay as an archive, so that a
+month's bill and report still add up.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from autoscaler.core.codec import decode, encode
-from autoscaler.core.cost import Ledger
+from autoscaler.core.cost import Day, Ledger
 from autoscaler.core.model import (
     Ask,
     Decision,
@@ -34,7 +36,14 @@ INBOX = 256
 RECENT = 512
 """Probe results kept for the view: more than 10 minutes at 5 s with two in flight."""
 
-ARCHIVED_KINDS = ("watch", "uptime", "ledger")
+SLO_SECONDS = 60.0
+"""Between two writes of the error budget, the largest document; a killed process loses the probes
+of the last minute from it, of some 170,000 in its window.
+"""
+OPEN_DAYS = 2
+"""Days that may still change: today, and yesterday until the first look of today."""
+
+ARCHIVED_KINDS = ("watch", "uptime", "uptime_days", "ledger", "ledger_days")
 KINDS = (*ARCHIVED_KINDS, "state", "ask", "orders", "slo")
 
 
@@ -54,6 +63,20 @@ class Sighting:
     """When it was found gone; None while it exists."""
     scale_failures: int = 0
     """Scale calls in a row that did not succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDays:
+    """Closed days of the account; the document `ledger_days`."""
+
+    days: Mapping[str, Day] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UptimeDays:
+    """Closed days of time in status; the document `uptime_days`."""
+
+    days: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -82,6 +105,9 @@ class Watched:
     """Number of each probe in flight to the instant at which it was sent."""
     dirty: set[str] = field(default_factory=set)
     """Kinds of documents that differ from the Store's."""
+    slo_written_at: float = 0.0
+    closed_days: str = ""
+    """The newest day when the documents of closed days were written."""
 
     @property
     def deployment(self) -> Deployment:
@@ -123,17 +149,31 @@ class Watched:
             return None
         return replace(deployment, endpoint_url=url)
 
+    def begin_anew(self) -> None:
+        """Forget what was true only before it was gone, and mark everything for the next commit."""
+        self.decision, self.notices, self.signals, self.missing_lists = None, (), (), 0
+        self.inbox.clear()
+        self.unseen_by_alerts.clear()
+        self.touch(*KINDS)
+
     def touch(self, *kinds: str) -> None:
         """Mark documents for the next commit."""
         self.dirty.update(kinds)
 
-    def documents(self) -> dict[tuple[str, str], Json]:
-        """Return the documents that changed since the last call that was followed by `saved`."""
-        return {(kind, self.id): self._document(kind) for kind in sorted(self.dirty)}
+    def documents(self, now: float, *, everything: bool = False) -> dict[tuple[str, str], Json]:
+        """Return the documents that changed and are due; they stay marked until `saved`."""
+        if "slo" in self.dirty and now - self.slo_written_at >= SLO_SECONDS:
+            self.slo_written_at, everything = now, True
+        newest = max((*self.ledger.days, *self.uptime.days), default="")
+        if newest != self.closed_days:
+            self.closed_days = newest
+            self.touch("uptime_days", "ledger_days")
+        wanted = self.dirty if everything else self.dirty - {"slo"}
+        return {(kind, self.id): self._document(kind) for kind in sorted(wanted)}
 
-    def saved(self) -> None:
-        """Say that the last `documents` are in the Store."""
-        self.dirty.clear()
+    def saved(self, documents: Mapping[tuple[str, str], Json]) -> None:
+        """Say that these documents are in the Store."""
+        self.dirty -= {kind for kind in KINDS if (kind, self.id) in documents}
 
     def archive(self) -> dict[tuple[str, str], Json]:
         """Return the documents that remain of a deployment that is gone."""
@@ -142,17 +182,20 @@ class Watched:
         return {**kept, **dropped}
 
     def _document(self, kind: str) -> Json:
-        if kind == "state":
-            return encode_state(self.state)
-        parts = {
-            "watch": self.sighting,
-            "ask": self.ask,
-            "orders": self.orders,
-            "uptime": self.uptime,
-            "slo": self.slo,
-            "ledger": self.ledger,
-        }
-        return encode(parts[kind])
+        return encode_state(self.state) if kind == "state" else encode(_CONTENTS[kind](self))
+
+
+_CONTENTS: Mapping[str, Callable[[Watched], object]] = {
+    "watch": lambda w: w.sighting,
+    "ask": lambda w: w.ask,
+    "orders": lambda w: w.orders,
+    "slo": lambda w: w.slo,
+    "ledger": lambda w: replace(w.ledger, days=_newest(w.ledger.days)),
+    "ledger_days": lambda w: LedgerDays(days=_older(w.ledger.days)),
+    "uptime": lambda w: replace(w.uptime, days=_newest(w.uptime.days)),
+    "uptime_days": lambda w: UptimeDays(days=_older(w.uptime.days)),
+}
+"""Kind of document to what it holds."""
 
 
 def restore(documents: Mapping[str, Json]) -> Watched:
@@ -163,10 +206,22 @@ def restore(documents: Mapping[str, Json]) -> Watched:
         watched.state = decode_state(state)
     watched.ask = _read(Ask, documents.get("ask"))
     watched.orders = _read(Orders, documents.get("orders")) or watched.orders
-    watched.uptime = _read(UptimeState, documents.get("uptime")) or watched.uptime
     watched.slo = _read(SloState, documents.get("slo")) or watched.slo
-    watched.ledger = _read(Ledger, documents.get("ledger")) or watched.ledger
+    ledger = _read(Ledger, documents.get("ledger")) or watched.ledger
+    days = _read(LedgerDays, documents.get("ledger_days")) or LedgerDays()
+    watched.ledger = replace(ledger, days={**days.days, **ledger.days})
+    uptime = _read(UptimeState, documents.get("uptime")) or watched.uptime
+    past = _read(UptimeDays, documents.get("uptime_days")) or UptimeDays()
+    watched.uptime = replace(uptime, days={**past.days, **uptime.days})
     return watched
+
+
+def _newest(days: Mapping[str, T]) -> dict[str, T]:
+    return {day: days[day] for day in sorted(days)[-OPEN_DAYS:]}
+
+
+def _older(days: Mapping[str, T]) -> dict[str, T]:
+    return {day: days[day] for day in sorted(days)[:-OPEN_DAYS]}
 
 
 def _read(kind: type[T], document: Json) -> T | None:

@@ -1,0 +1,266 @@
+"""An emulated day on virtual time, with real HTTP between all parts, and everything going wrong.
+
+Seven deployments, each with a trouble of its own; faults of every kind on both planes; a daemon
+that is restarted at noon. What is asserted are the promises of SEMANTICS 3 and 4.
+"""
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import structlog
+from e2e_world import Asked, Platform, platform
+
+from autoscaler.app import App
+from autoscaler.clock import run_virtual
+from autoscaler.emulator.faults import Fault, FaultKind, Operation, RetryAfter
+from autoscaler.emulator.scenario import Deed, DeploymentPlan, Event, Scenario
+from autoscaler.emulator.shapes import Shape, ShapeKind
+from autoscaler.emulator.workload import Workload
+from autoscaler.store import MemoryStore
+
+HOUR, DAY = 3600.0, 86400.0
+MOST_WALL_SECONDS = 180.0
+BOUNDS = {
+    "chat-day": (1, 6),
+    "chat-spike": (1, 5),
+    "quiet": (1, 4),
+    "mute": (1, 4),
+    "too-many": (1, 3),
+    "fails": (1, 4),
+}
+"""Name to (min, max); `watched` matches no entry."""
+
+
+def workload(*shapes: Shape) -> Workload:
+    return Workload(shapes=shapes)
+
+
+def plans() -> tuple[DeploymentPlan, ...]:
+    day = Shape(kind=ShapeKind.DAY, low=2.0, high=14.0, start_seconds=14 * HOUR)
+    spike = Shape(
+        kind=ShapeKind.SPIKE,
+        low=1.5,
+        high=12.0,
+        start_seconds=10 * HOUR,
+        length_seconds=HOUR,
+        rise_seconds=300.0,
+    )
+    steady = Shape(kind=ShapeKind.CONSTANT, low=2.0)
+    return (
+        DeploymentPlan(name="chat-day", replicas=2, workload=workload(day)),
+        DeploymentPlan(name="chat-spike", replicas=1, workload=workload(spike)),
+        DeploymentPlan(name="quiet", replicas=3),
+        DeploymentPlan(name="mute", replicas=2, workload=workload(steady)),
+        DeploymentPlan(name="too-many", replicas=6, workload=workload(steady)),
+        DeploymentPlan(name="fails", replicas=2, workload=workload(steady)),
+        DeploymentPlan(name="watched", replicas=2, workload=workload(steady)),
+    )
+
+
+def _window(kind: FaultKind, start_hour: float, minutes: float, **fields: Any) -> Fault:
+    start = start_hour * HOUR
+    return Fault(kind=kind, start_seconds=start, end_seconds=start + minutes * 60, **fields)
+
+
+READS = (Operation.LIST, Operation.GET)
+SCALE = (Operation.SCALE,)
+CONTROL = (*READS, Operation.INVENTORY)
+
+
+def faults() -> tuple[Fault, ...]:
+    control = (
+        _window(FaultKind.STATUS, 1.0, 10, status=500, operations=CONTROL),
+        _window(
+            FaultKind.STATUS,
+            1.5,
+            10,
+            status=429,
+            retry_after=RetryAfter.SECONDS,
+            operations=CONTROL,
+        ),
+        _window(
+            FaultKind.STATUS, 2.0, 10, status=503, retry_after=RetryAfter.DATE, operations=CONTROL
+        ),
+        _window(FaultKind.HANG, 2.5, 10, operations=READS),
+        _window(FaultKind.TRUNCATED, 3.0, 10, operations=READS),
+        _window(FaultKind.HOSTILE_JSON, 3.5, 10, operations=CONTROL),
+        _window(FaultKind.HTML, 4.0, 10, operations=CONTROL),
+        _window(FaultKind.EXPIRED_TOKEN, 4.5, 10),
+        _window(FaultKind.SHORT_LIST, 5.0, 20, count=3),
+        _window(FaultKind.WRONG_TOTALS, 5.5, 10, count=5),
+        _window(FaultKind.DUPLICATED_ITEMS, 5.75, 10),
+        _window(FaultKind.REFUSED, 6.0, 60, operations=CONTROL),
+        _window(FaultKind.RESET, 7.25, 5, operations=CONTROL),
+        _window(FaultKind.WRONG_CONTENT_TYPE, 7.5, 5, operations=CONTROL),
+        _window(FaultKind.SLOW, 7.75, 10, seconds=5.0, operations=CONTROL),
+        _window(FaultKind.FORCED_STATUS, 8.0, 15, word="migrating", deployment="quiet"),
+        _window(FaultKind.SCALE_IGNORED, 13.0, 30),
+        _window(FaultKind.SCALE_SLOW, 14.0, 30, seconds=120.0),
+        _window(FaultKind.STATUS, 15.0, 20, status=500, operations=SCALE),
+        _window(FaultKind.RESET, 15.5, 20, operations=SCALE),
+        _window(FaultKind.HANG, 16.0, 20, operations=SCALE),
+        _window(FaultKind.STATUS, 16.5, 20, status=400, operations=SCALE),
+        _window(FaultKind.HOSTILE_JSON, 17.0, 20, operations=SCALE),
+    )
+    chat = (
+        Fault(kind=FaultKind.HANG, deployment="mute", operations=(Operation.CHAT,)),
+        _window(FaultKind.STATUS, 9.0, 15, status=500, deployment="chat-spike"),
+        _window(
+            FaultKind.STATUS,
+            9.5,
+            15,
+            status=429,
+            retry_after=RetryAfter.SECONDS,
+            deployment="chat-spike",
+        ),
+        _window(FaultKind.HANG_FIRST_TOKEN, 18.0, 15, deployment="chat-spike"),
+        _window(FaultKind.HANG_MID_STREAM, 18.5, 15, deployment="chat-spike", count=5),
+        _window(FaultKind.ERROR_EVENT, 19.0, 10, deployment="chat-spike", count=3),
+        _window(FaultKind.NO_DONE, 19.25, 10, deployment="chat-spike"),
+        _window(FaultKind.EMPTY_STREAM, 19.5, 10, deployment="chat-spike"),
+        _window(FaultKind.DEGENERATE_TEXT, 19.75, 10, deployment="chat-spike", word="the "),
+        _window(FaultKind.WRONG_MODEL, 20.0, 10, deployment="chat-spike", word="other"),
+        _window(FaultKind.BUFFERED, 20.25, 10, deployment="chat-spike"),
+        _window(FaultKind.HUGE_EVENT, 20.5, 10, deployment="chat-spike", count=5_000_000),
+        _window(FaultKind.TRUNCATED, 20.75, 10, deployment="chat-spike"),
+        _window(FaultKind.RESET, 21.0, 10, deployment="chat-spike"),
+    )
+    return control + chat
+
+
+EVENTS = (
+    Event(at_seconds=11 * HOUR, deployment="fails", deed=Deed.FAIL),
+    Event(at_seconds=11.5 * HOUR, deployment="fails", deed=Deed.RECOVER),
+    Event(at_seconds=21.5 * HOUR, deployment="fails", deed=Deed.FAIL),
+    Event(at_seconds=22 * HOUR, deployment="fails", deed=Deed.DELETE),
+    Event(at_seconds=22.5 * HOUR, deployment="quiet", deed=Deed.SCALE, count=2),
+)
+
+
+def policy(name: str) -> dict[str, Any]:
+    low, high = BOUNDS[name]
+    return {"match": {"name": name}, "min_replicas": low, "max_replicas": high}
+
+
+def settings(outside: Platform) -> dict[str, Any]:
+    """Probes each minute, so windows are wider than by default; else the defaults."""
+    return outside.settings(
+        mode="active",
+        intervals={"probe_seconds": 60, "discover_seconds": 30, "decide_seconds": 30},
+        defaults={
+            "fast_window_seconds": 240,
+            "stable_window_seconds": 720,
+            "evidence_age_seconds": 480,
+            "stale_after_seconds": 120,
+        },
+        deployments=[policy(name) for name in BOUNDS],
+        slo={"allow_low_volume": True},
+        probe={"max_output_tokens": 32},
+    )
+
+
+@dataclass
+class Day:
+    """What a day left behind."""
+
+    outside: Platform
+    app: App
+    verdicts: Counter[str]
+    failures: Counter[str]
+    """Job to runs (or deployments within them) that raised something unforeseen."""
+    stale_seen: bool
+    names: tuple[str, ...]
+
+
+async def live_a_day(check: Any) -> None:
+    scenario = Scenario(deployments=plans(), faults=faults(), events=EVENTS, seed=7)
+    async with platform(scenario) as outside:
+        store = MemoryStore()
+        verdicts: Counter[str] = Counter()
+        failures: Counter[str] = Counter()
+        stale_seen = False
+        app = await outside.start(settings(outside), store)
+        for minute in range(1, int(DAY // 60) + 1):
+            await outside.clock.sleep(60.0)
+            outside.proxy.foreign_endpoint = "watched" if 600 <= minute < 620 else ""
+            outside.proxy.redirects = 500 <= minute < 520
+            picture = app.console.snapshot()
+            assert picture is not None
+            stale_seen |= picture.control_plane.is_stale
+            verdicts.update(
+                view.decision.verdict.value for view in picture.deployments if view.decision
+            )
+            if minute == 720:
+                failures.update({job.name: job.failures for job in picture.jobs})
+                await app.stop()
+                app = await outside.start(settings(outside), store)
+        picture = app.console.snapshot()
+        assert picture is not None
+        failures.update({job.name: job.failures for job in picture.jobs})
+        day = Day(
+            outside=outside,
+            app=app,
+            verdicts=verdicts,
+            failures=failures,
+            stale_seen=stale_seen,
+            names=tuple(view.deployment.name for view in picture.deployments),
+        )
+        try:
+            check(day)
+        finally:
+            await app.stop()
+
+
+def check_day(day: Day) -> None:
+    calls = day.outside.proxy.asked
+    print(f"scale calls: {len(calls)}", Counter(c.name for c in calls))
+    print(
+        "verdicts:", dict(day.verdicts), "alerts:", Counter(a[:2] for a in day.outside.sink.alerts)
+    )
+    check_calls(calls)
+    assert day.outside.stranger.requests == []
+    assert day.stale_seen
+    assert day.app.console.is_healthy() == (True, "The loops progress.")
+    assert sorted(day.names) == sorted(n for n in (*BOUNDS, "watched") if n != "fails")
+    assert {job: n for job, n in day.failures.items() if n} == {}
+    assert day.outside.sink.of("NeevDeploymentFailed", "fails") == [
+        *("firing", "resolved"),
+        *("firing", "resolved"),
+    ]
+    assert day.outside.sink.of("NeevEndpointDown", "mute")[0] == "firing"
+    assert "firing" in day.outside.sink.of("NeevControlPlaneStale", "")
+
+
+def check_calls(calls: list[Asked]) -> None:
+    names = {call.name for call in calls}
+    assert "watched" not in names, "no entry matches it"
+    assert "mute" not in names, "nothing is seen of it, and it is within its bounds"
+    for call in calls:
+        low, high = BOUNDS[call.name]
+        nearest = min(max(call.current, low), high)
+        inside = low <= call.replicas <= high
+        nearer = abs(call.replicas - nearest) < abs(call.current - nearest)
+        assert inside or nearer, call
+    ups = [c for c in calls if c.name == "chat-day" and c.replicas > c.current]
+    downs = [c for c in calls if c.name == "chat-day" and c.replicas < c.current]
+    assert ups, "its load rises sevenfold"
+    assert downs, "and falls again"
+    assert any(c.name == "too-many" and c.replicas < c.current for c in calls)
+
+
+@pytest.mark.day
+def test_a_day_of_every_trouble_is_survived_and_no_promise_broken(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
+    started = time.monotonic()
+    run_virtual(live_a_day(check_day))
+    wall = time.monotonic() - started
+    with capsys.disabled():
+        print(f"\nan emulated day of 7 deployments: {wall:.0f} s of wall time")
+    assert wall < MOST_WALL_SECONDS
