@@ -117,6 +117,8 @@ class ActionRoutes:
         """Validate the configuration, then swap it in, or keep the old one and say why."""
         if request.can_read_body:
             await Body.read(request, ())
+        if not self._site.config.lifecycle:
+            raise Refused(403, "lifecycle_off", "Reloading over HTTP is off; send SIGHUP instead.")
         try:
             changed = await self._console.reload()
         except Denied as fault:

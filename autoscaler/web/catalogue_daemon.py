@@ -216,17 +216,19 @@ DAEMON = (
         "job_duration_seconds",
         Kind.HISTOGRAM,
         "How long the runs of a job took.",
-        "job",
+        "task",
         unit="seconds",
         edges=JOB_EDGES,
     ),
-    _row("job_failures_total", Kind.COUNTER, "Runs of a job that failed.", "job"),
-    _row("job_missed_total", Kind.COUNTER, "Runs skipped: too late, or the last still ran.", "job"),
+    _row("job_failures_total", Kind.COUNTER, "Runs of a job that failed.", "task"),
+    _row(
+        "job_missed_total", Kind.COUNTER, "Runs skipped: too late, or the last still ran.", "task"
+    ),
     _row(
         "job_last_success_timestamp_seconds",
         Kind.GAUGE,
         "Last success of a job.",
-        "job",
+        "task",
         unit="seconds",
     ),
     _row(

@@ -24,6 +24,8 @@ class WebConfig:
     """Reads the admin token at each use, so that a rotated file counts at once. None, or a callable
     that returns None or an empty string = no token is set.
     """
+    lifecycle: bool = True
+    """Whether `POST /-/reload` is served; it needs the admin token or a user like any change."""
     web_config_file: Path | None = None
     """File of the exporter toolkit's form (TLS, basic auth, headers); None = plain HTTP."""
     probes_per_minute: int = 6

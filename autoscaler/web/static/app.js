@@ -57,6 +57,10 @@ byId("theme").addEventListener("click", () => {
 });
 document.documentElement.dataset.theme = localStorage.getItem(THEME) ?? "auto";
 
+// Alerts link to `?deployment=NAME`.
+const linked = new URLSearchParams(location.search).get("deployment");
+if (linked !== null) history.replaceState(null, "", `${location.pathname}#${new URLSearchParams({ deployment: linked })}`);
+
 addEventListener("hashchange", route);
 fleet.start();
 route();
