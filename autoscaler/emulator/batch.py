@@ -11,13 +11,19 @@ and with 32 bits of steps above still a small integer, which compares faster tha
 _ORDER_MASK = (1 << _ORDER_BITS) - 1
 
 
+NEVER = 1 << 62
+"""A step that no replica reaches."""
+
+
 class Batch:
     """Who decodes, how much context they have together, and who is done next."""
 
-    __slots__ = ("_admitted", "_ends", "_jobs", "context", "size", "watched")
+    __slots__ = ("_admitted", "_ends", "_jobs", "context", "next_end", "size", "watched")
 
     def __init__(self) -> None:
         self.size = 0
+        self.next_end = NEVER
+        """The step with which the next sequence is done."""
         self.context = 0
         """Tokens of prompt and output so far, of all sequences together."""
         self.watched: list[Job] = []
@@ -26,11 +32,6 @@ class Batch:
         self._jobs: dict[int, Job] = {}
         self._admitted = 0
 
-    @property
-    def next_end(self) -> int:
-        """The step with which the next sequence is done; there must be one."""
-        return self._ends[0] >> _ORDER_BITS
-
     def join(self, job: Job, step: int) -> None:
         """Take a sequence in after its step `step`, which gave it its latest token."""
         order = self._admitted & _ORDER_MASK
@@ -38,6 +39,7 @@ class Batch:
         job.order = order
         self._jobs[order] = job
         heappush(self._ends, (step + job.output - job.produced) << _ORDER_BITS | order)
+        self.next_end = self._ends[0] >> _ORDER_BITS
         self.size += 1
         self.context += job.prompt + job.produced
         if job.stream is not None:
@@ -53,6 +55,7 @@ class Batch:
             if job.stream is not None:
                 self.watched.remove(job)
             jobs.append(job)
+        self.next_end = ends[0] >> _ORDER_BITS if ends else NEVER
         return jobs
 
     def leave(self, job: Job, step: int) -> None:
@@ -60,6 +63,7 @@ class Batch:
         end = next(entry for entry in self._ends if entry & _ORDER_MASK == job.order)
         self._ends.remove(end)
         heapify(self._ends)
+        self.next_end = self._ends[0] >> _ORDER_BITS if self._ends else NEVER
         del self._jobs[job.order]
         job.order = -1
         job.produced = job.output - ((end >> _ORDER_BITS) - step)

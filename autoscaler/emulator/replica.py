@@ -204,7 +204,7 @@ class Replica:
         self.step += steps
         self.generated += tokens
         batch.context += tokens
-        if batch.size and batch.next_end <= self.step:
+        if batch.next_end <= self.step:
             for job in batch.done(self.step):
                 self._complete(job)
 
