@@ -86,7 +86,7 @@ def build_message(record: Record, event: str, rules: AlertRules) -> AlertMessage
         alert=alert,
         because=record.ended_because,
         previous_severity=record.told_severity if escalated else None,
-        runbook_url=rules.runbook_url + alert.runbook if alert.runbook else "",
+        runbook_url=f"{rules.runbook_url.rstrip('/')}/{alert.runbook}" if alert.runbook else "",
         page_url=page_url(rules.external_url, record.deployment),
         external_url=rules.external_url,
     )

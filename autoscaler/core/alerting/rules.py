@@ -79,8 +79,8 @@ class AlertRules:
     maintenance: tuple[MaintenanceWindow, ...] = ()
     external_url: str = ""
     """Base URL of our own page for links in messages; empty = no links."""
-    runbook_url: str = "https://github.com/neevcloud/neevscale/blob/main/docs/runbooks/"
-    """Where the runbooks can be read; `NAME.md` is appended."""
+    runbook_url: str = "https://github.com/neevcloud/neevscale/blob/main/docs/runbooks"
+    """Where the runbooks can be read; `/NAME.md` is appended."""
     group_wait_seconds: float = 30.0
     """How long a trigger below critical waits, so that a short one is told once, with its end."""
     reminder_seconds: float | None = 4 * HOUR
