@@ -90,6 +90,13 @@ async def truncate(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def reset(request: web.Request) -> web.StreamResponse:
+    """The connection breaks before any answer."""
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
 async def flood(request: web.Request) -> web.StreamResponse:
     """A body without end."""
     response = web.StreamResponse()

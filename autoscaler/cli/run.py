@@ -44,7 +44,7 @@ def run(
         note(sentence)
 
     def read() -> Settings:
-        return load_settings(config, mode=mode).settings
+        return load_settings(loaded.file or config, mode=mode).settings
 
     try:
         code = run_app(build_app(loaded.settings, read=read))

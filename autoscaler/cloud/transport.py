@@ -73,6 +73,26 @@ class Answer:
             raise Malformed(f"{self.what}: the answer is no JSON ({kind})") from error
 
 
+class BrokenConnection(aiohttp.ClientError):
+    """The connection broke before the answer was complete."""
+
+
+async def send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request, and say so when its connection breaks.
+
+    Left to itself aiohttp would send a GET, PUT or DELETE a second time. A scale call must never be
+    repeated blindly, so its error is turned into one that aiohttp lets through.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenConnection from error
+
+
 class Transport:
     """Makes calls. One session for all of them, opened with the first."""
 
@@ -162,6 +182,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers={"User-Agent": USER_AGENT},
+                middlewares=(send_once,),
                 trust_env=False,
             )
         return self._session
@@ -207,6 +228,6 @@ def _network_words(error: Exception) -> str:
         return "the server's certificate is not trusted; set cloud.ca_file if it is your own"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection to {error.host}:{error.port} ({error.strerror or 'unknown cause'})"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+    if isinstance(error, BrokenConnection | aiohttp.ClientPayloadError):
         return "the connection broke before the answer was complete"
     return f"no answer ({type(error).__name__})"

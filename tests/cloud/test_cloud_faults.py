@@ -17,6 +17,7 @@ from helpers_cloud import (
     flood,
     hang,
     hang_in_body,
+    reset,
     serving,
     status,
     truncate,
@@ -33,6 +34,7 @@ TRANSIENT = {
     "429 without a word": status(429),
     "408": status(408),
     "truncated": truncate,
+    "reset": reset,
 }
 BROKEN = {
     "HTML": body("<html>maintenance</html>", "text/html"),
@@ -58,6 +60,19 @@ async def test_a_change_is_sent_once_and_its_outcome_called_unknown(fault: Fault
         with pytest.raises(CloudUnknown, match="scale deployment dep-1 to 3"):
             await cloud.scale("dep-1", 3)
     assert len(platform.requests) == 1
+
+
+async def test_a_connection_that_breaks_repeats_no_change_also_when_it_is_an_old_one() -> None:
+    """aiohttp would send PUT and DELETE a second time by itself."""
+    platform = Platform()
+    async with client_for(platform) as cloud:
+        await cloud.list()
+        platform.faults = [reset, reset]
+        with pytest.raises(CloudUnknown, match="connection broke"):
+            await cloud.scale("dep-1", 3)
+        with pytest.raises(CloudUnknown, match="connection broke"):
+            await cloud.delete("dep-1")
+    assert [method for method, _ in platform.requests] == ["GET", "PUT", "DELETE"]
 
 
 @pytest.mark.parametrize("fault", [hang, hang_in_body], ids=["headers", "body"])
