@@ -36,7 +36,9 @@ class Admission:
                 raise NotAdmitted(text, FailureReason.CONNECT)
             raise NotAdmitted(refusal.because, FailureReason.HTTP_AUTH)
         try:
-            return url, self._keys.credential(deployment, url)
+            credential = self._keys.credential(deployment, url)
         except NoKey as error:
             self.guard.refuse(deployment, url, because=str(error), at=at)
             raise NotAdmitted(str(error), FailureReason.HTTP_AUTH) from error
+        self.guard.forgive(deployment.id)
+        return url, credential

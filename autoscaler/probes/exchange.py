@@ -97,7 +97,10 @@ class Conversation:
         exchange = Exchange(
             began=self.clock.monotonic(),
             marks=Marks(self.clock, self.limits.headers_seconds, self.sampler),
-            transcript=Transcript(max_event_bytes=self.limits.max_event_bytes),
+            transcript=Transcript(
+                max_event_bytes=self.limits.max_event_bytes,
+                eager=not self.limits.require_done,
+            ),
             reads=[] if keep_reads else None,
         )
         self.loop_began = self.loop.time()
@@ -182,18 +185,18 @@ class Conversation:
     async def _read_on(self, content: aiohttp.StreamReader, exchange: Exchange) -> None:
         """Read until the stream ends. Being cancelled between two reads loses nothing."""
         transcript, began = exchange.transcript, exchange.began
-        arrivals, monotonic = transcript.arrivals, self.clock.monotonic
+        monotonic, sampler = self.clock.monotonic, self.sampler
         while transcript.end is End.OPEN:
             read = await content.readany()
             now = monotonic()
             if not read:
                 transcript.close(End.CLEAN)
                 return
-            known = arrivals.chunks
-            transcript.feed(now - began, read)
-            if arrivals.chunks != known and self.sampler is not None:
-                exchange.last_delay = self.sampler.delay(now)
-                if not known:
+            is_first = transcript.first_token_at is None
+            transcript.take(now - began, read)
+            if sampler is not None:
+                exchange.last_delay = sampler.delay(now)
+                if is_first:  # overwritten until the first token is in
                     exchange.first_delay = exchange.last_delay
             if exchange.reads is not None:
                 exchange.reads.append((now - began, read))
@@ -203,6 +206,7 @@ class Conversation:
     def _deadline(self, exchange: Exchange) -> tuple[float, FailureReason]:
         """Loop time at which the present phase ends, and what its passing is called."""
         deadlines, transcript = self.limits.deadlines, exchange.transcript
+        transcript.settle()
         total = self.loop_began + deadlines.total
         if transcript.first_token_at is None:
             first = self.loop_began + deadlines.first_token

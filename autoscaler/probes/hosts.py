@@ -59,21 +59,27 @@ class HostGuard:
     def __init__(self, allowed: Sequence[str]) -> None:
         self._allowed = tuple(allowed)
         self._pins: dict[str, URL] = {}
+        self._admitted: dict[str, tuple[str, URL]] = {}
+        """The endpoint admitted last, as text and parsed: it mostly stays."""
         self._refused: dict[str, HostRefused] = {}
 
     def admit(self, deployment: Deployment, *, at: float) -> URL | None:
         """The URL to probe (the last known one while the platform tells none); None = refused, or
         nothing is known yet.
         """
+        known = self._admitted.get(deployment.id)
+        if known is not None and known[0] == deployment.endpoint_url:
+            return known[1]
         if deployment.endpoint_url is None:
             return self._pins.get(deployment.id)
         url = parse_endpoint(deployment.endpoint_url)
         because = self._because(deployment.id, url)
         if because or url is None:
+            self._admitted.pop(deployment.id, None)
             self.refuse(deployment, url, because=because, at=at)
             return None
-        self._refused.pop(deployment.id, None)
         self._pins[deployment.id] = url
+        self._admitted[deployment.id] = (deployment.endpoint_url, url)
         return url
 
     def refusals(self) -> tuple[HostRefused, ...]:
@@ -98,7 +104,12 @@ class HostGuard:
     def keep(self, deployment_ids: frozenset[str]) -> None:
         """Forget all other deployments."""
         self._pins = {i: url for i, url in self._pins.items() if i in deployment_ids}
+        self._admitted = {i: known for i, known in self._admitted.items() if i in deployment_ids}
         self._refused = {i: r for i, r in self._refused.items() if i in deployment_ids}
+
+    def forgive(self, deployment_id: str) -> None:
+        """Nothing is refused of this deployment any more."""
+        self._refused.pop(deployment_id, None)
 
     def refuse(self, deployment: Deployment, url: URL | None, *, because: str, at: float) -> None:
         """Keep a refusal, to be told to somebody."""

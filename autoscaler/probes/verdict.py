@@ -24,6 +24,8 @@ JUDGED_TOKENS: Final = 24
 FEWEST_JUDGED: Final = 8
 """Chunks below which a repetition may be chance."""
 DEGENERATE_SHARE: Final = 0.9
+LARGEST_WAITING: Final = 64 * 1024
+"""Bytes that may wait to be parsed: ten times a whole probe."""
 
 
 class End(StrEnum):
@@ -63,6 +65,8 @@ class Transcript:
     """Takes the reads of one stream as they come; cheap, and bounded whatever comes."""
 
     max_event_bytes: int = MAX_EVENT_BYTES
+    eager: bool = False
+    """Whether every read is parsed at once; otherwise those that can wait are left for later."""
     arrivals: Arrivals = field(default_factory=Arrivals)
     end: End = End.OPEN
     end_detail: str = ""
@@ -82,39 +86,65 @@ class Transcript:
     texts: list[str] = field(default_factory=list)
     """Text of the first token-bearing chunks."""
     has_text: bool = False
+    waiting: list[tuple[float, bytes]] = field(default_factory=list)
+    """Reads that are not parsed yet, and when they came."""
+    waiting_size: int = 0
     stream: EventStream = field(init=False)
 
     def __post_init__(self) -> None:
         self.stream = EventStream(max_event_bytes=self.max_event_bytes)
 
-    def feed(self, at: float, read: bytes) -> list[bytes]:
-        """One read, `at` seconds after the send; returns its events. After the end it does
-        nothing.
+    def take(self, at: float, read: bytes) -> None:
+        """One read, `at` seconds after the send. It is timed now; it may be parsed later.
+
+        Between the first token and the end nothing depends on what a read says, and parsing a
+        stream in one go costs half of parsing it token by token between other probes' tokens.
         """
-        if self.end is not End.OPEN:
-            return []
         self.size += len(read)
-        try:
-            events = self.stream.feed(read)
-            for event in events:
-                if event == DONE:
-                    self.end = End.DONE
-                    break
-                self.events += 1
-                self._take(at, parse_chunk(event))
-        except (OversizeEvent, MalformedEvent) as error:
-            self.end, self.end_detail = End.MALFORMED, str(error)
-            return []
-        return events
+        self.waiting.append((at, read))
+        self.waiting_size += len(read)
+        if (
+            self.eager
+            or self.first_token_at is None
+            or self.waiting_size > LARGEST_WAITING
+            or not read.endswith(b"\n\n")  # it ends inside an event
+            or self.stream.is_open  # it began inside one
+            or DONE in read
+            or b'"error"' in read
+        ):
+            self.settle()
+
+    def settle(self) -> None:
+        """Parse what waits; after it all fields are as if every read had been parsed at once."""
+        waiting, self.waiting, self.waiting_size = self.waiting, [], 0
+        for at, read in waiting:
+            self._parse(at, read)
 
     def close(self, end: End, detail: str = "") -> None:
         """The body ended otherwise than by `[DONE]`; ignored if it had ended already."""
+        self.settle()
         if self.end is End.OPEN:
             self.end, self.end_detail = end, detail
 
-    def _take(self, at: float, chunk: Chunk) -> None:
+    def _parse(self, at: float, read: bytes) -> None:
+        if self.end is not End.OPEN:
+            return
+        try:
+            for event in self.stream.feed(read):
+                if event == DONE:
+                    self.end = End.DONE
+                    return
+                self.events += 1
+                self._read(at, parse_chunk(event))
+                if self.error:
+                    self.end = End.CLEAN  # nothing that follows could change the verdict
+                    return
+        except (OversizeEvent, MalformedEvent) as error:
+            self.end, self.end_detail = End.MALFORMED, str(error)
+
+    def _read(self, at: float, chunk: Chunk) -> None:
         if chunk.error:
-            self.error = self.error or chunk.error
+            self.error = chunk.error
             return
         if chunk.model:
             self.model = self.model or chunk.model

@@ -115,8 +115,8 @@ def test_an_engine_killed_midway_is_a_stream_error() -> None:
     body = (FIXTURES / "vllm_stream_engine_killed_midway.body").read_bytes()
     transcript = Transcript()
     for start in range(0, len(body), 100):
-        transcript.feed(start / 1000, body[start : start + 100])
-    assert transcript.end is End.DONE
+        transcript.take(start / 1000, body[start : start + 100])
+    assert transcript.end is End.CLEAN
     verdict = judge(transcript, model="tiny-random")
     assert verdict.failure is FailureReason.STREAM_ERROR
     assert "EngineCore" in verdict.detail
