@@ -65,13 +65,12 @@ def tell_change(change: ChangeMessage, rules: AlertRules) -> tuple[Notification,
 def receivers_of(record: Record, rules: AlertRules) -> tuple[str, ...]:
     """Return the receivers that want to hear of an alert of this name, deployment, severity.
 
-    One about a failing receiver goes through the others: the routes' choice, else the fallback.
+    One about a failing receiver also goes to the fallback, or to all others where there is none.
     """
     routed = _routed(record, rules)
     if record.name == ABOUT_RECEIVERS:
-        others = tuple(name for name in routed if name != record.dimension)
-        spare = rules.fallback or tuple(receiver.name for receiver in rules.receivers)
-        routed = others or tuple(name for name in spare if name != record.dimension)
+        spare = rules.fallback or _everybody(rules)
+        routed = tuple(name for name in (*routed, *spare) if name != record.dimension)
     return tuple(
         receiver.name
         for receiver in rules.receivers
@@ -81,9 +80,8 @@ def receivers_of(record: Record, rules: AlertRules) -> tuple[str, ...]:
 
 
 def _routed(record: Record, rules: AlertRules) -> tuple[str, ...]:
-    everybody = tuple(receiver.name for receiver in rules.receivers)
     if not rules.routes:
-        return everybody
+        return _everybody(rules)
     taken: list[str] = []
     labels = labels_of(record)
     for route in rules.routes:
@@ -91,7 +89,11 @@ def _routed(record: Record, rules: AlertRules) -> tuple[str, ...]:
             taken += route.receivers
             if not route.proceed:
                 break
-    return tuple(taken) or rules.fallback or everybody
+    return tuple(taken) or rules.fallback or _everybody(rules)
+
+
+def _everybody(rules: AlertRules) -> tuple[str, ...]:
+    return tuple(receiver.name for receiver in rules.receivers)
 
 
 def _tell_firing(record: Record, at: float, rules: AlertRules) -> tuple[Record, list[Notification]]:
