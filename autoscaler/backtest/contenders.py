@@ -49,13 +49,21 @@ def allowed_concurrency(world: World) -> float:
 
 
 def policy_for(world: World, base: Policy | None = None) -> Policy:
-    """Return our policy as a user would state it: min, max, and nothing else."""
+    """Return our policy as a user would state it: SLO, min and max, and nothing else."""
+    stated = base or Policy()
+    itl = world.objective.itl_ratio * world.load.alpha_seconds
+    slo = replace(
+        stated.slo,
+        itl_seconds=stated.slo.itl_seconds or itl,
+        ttft_seconds=stated.slo.ttft_seconds or world.objective.wait_seconds,
+    )
     return replace(
-        base or Policy(),
+        stated,
         mode=Mode.ACTIVE,
         matched="backtest",
         min_replicas=world.minimum,
         max_replicas=world.maximum,
+        slo=slo,
     )
 
 
