@@ -22,7 +22,7 @@ from autoscaler.probes.config import Deadlines
 from autoscaler.probes.failures import Fault, fault_of, reason_of_status
 from autoscaler.probes.honesty import LagSampler
 from autoscaler.probes.phases import Marks, certificate_end
-from autoscaler.probes.verdict import End, Transcript
+from autoscaler.probes.transcript import End, Transcript
 
 ERROR_BODY_BYTES: Final = 16 * 1024
 """How much of a refusal is read."""

@@ -16,7 +16,7 @@ from autoscaler.ports import Clock
 from autoscaler.probes.exchange import Exchange
 from autoscaler.probes.failures import Fault, fault_of, reason_of_status
 from autoscaler.probes.phases import Marks
-from autoscaler.probes.verdict import Transcript
+from autoscaler.probes.transcript import Transcript
 
 CONNECT_SECONDS: Final = 5.0
 HEADERS_SECONDS: Final = 5.0

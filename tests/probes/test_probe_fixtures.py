@@ -14,7 +14,8 @@ from helpers_probes import FakeClock, Talk, config, deployment, serving
 from autoscaler.core.model import ProbeResult
 from autoscaler.core.words import FailureReason
 from autoscaler.probes.completion import CompletionProber
-from autoscaler.probes.verdict import End, Transcript, judge
+from autoscaler.probes.transcript import End, Transcript
+from autoscaler.probes.verdict import judge
 
 Virtual = Callable[[Any], Any]
 FIXTURES = Path(__file__).parent / "fixtures"
