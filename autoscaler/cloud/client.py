@@ -30,6 +30,7 @@ from autoscaler.cloud.wire import (
     InventoryWire,
     ScaleRequest,
     faults_in,
+    id_of,
     name_of,
 )
 from autoscaler.core.model import Deployment
@@ -253,26 +254,30 @@ def _deployment_or_none(answer: Answer) -> Deployment | None:
         return None
 
 
-def _listing(items: list[Any], *, complete: bool) -> Listing:
-    """Items by id, the last reading of a doubled one; what cannot be read is named."""
+def _listing(items: Sequence[object], *, complete: bool) -> Listing:
+    """Items by id, the last reading of a doubled one; what cannot be read is named.
+
+    An item whose id cannot be read might be any deployment, so the list is then not complete: two
+    such lists must not look like the deletion of everything.
+    """
     deployments: dict[str, Deployment] = {}
     invalid: dict[str, str] = {}
-    ids: list[str] = []
+    ids: list[str | None] = []
     for number, item in enumerate(items, 1):
         try:
             deployment = DeploymentWire.model_validate(item).deployment()
         except ValidationError as error:
             name = name_of(item, number)
             invalid[name] = f"{name}: {faults_in(error)}"
-            if isinstance(item, dict) and isinstance(item.get("id"), str):
-                ids.append(item["id"])
+            ids.append(id_of(item))
         else:
             deployments[deployment.id] = deployment
+    known = dict.fromkeys(i for i in ids if i is not None and i not in deployments)
     return Listing(
         deployments=tuple(sorted(deployments.values(), key=lambda d: (d.name, d.id))),
-        complete=complete,
+        complete=complete and None not in ids,
         invalid=tuple(invalid.values()),
-        invalid_ids=tuple(dict.fromkeys(i for i in ids if i not in deployments)),
+        invalid_ids=tuple(known),
     )
 
 

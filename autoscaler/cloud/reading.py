@@ -19,7 +19,8 @@ from autoscaler.cloud.transport import Answer, Call, Transport
 LONGEST_DELAY_SECONDS: Final = 8.0
 LONGEST_RETRY_AFTER: Final = 30.0
 """Seconds. A server that wants more is read again by the next poll."""
-MOST_ATTEMPTS: Final = 6
+MOST_ATTEMPTS: Final = 10
+"""With the delays below they last about 24 s on average, so the deadline ends most of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

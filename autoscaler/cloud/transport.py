@@ -25,6 +25,8 @@ from autoscaler.ports import Clock
 BODY_LIMIT = 8 * 1024 * 1024
 """Bytes of the largest body. A page of 100 deployments has about 80 kB."""
 CHUNK = 64 * 1024
+MOST_CONNECTIONS = 8
+"""The daemon makes one call at a time and deployment; more would be unkind to the gateway."""
 USER_AGENT = "neevscale"
 
 
@@ -174,11 +176,8 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
-            tls = ssl.create_default_context()
-            if self._ca_file is not None:
-                tls.load_verify_locations(self._ca_file)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=tls, limit=8),
+                connector=aiohttp.TCPConnector(ssl=_trust(self._ca_file), limit=MOST_CONNECTIONS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers={"User-Agent": USER_AGENT},
@@ -186,6 +185,15 @@ class Transport:
                 trust_env=False,
             )
         return self._session
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """Whose certificates are trusted: the system's, and those of `ca_file` besides."""
+    if ca_file is None:
+        return True
+    tls = ssl.create_default_context()
+    tls.load_verify_locations(ca_file)
+    return tls
 
 
 def _check_target(call: Call, url: str) -> None:

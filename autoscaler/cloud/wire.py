@@ -250,6 +250,12 @@ def faults_in(error: ValidationError) -> str:
     )
 
 
+def id_of(item: object) -> str | None:
+    """The id of an item, where at least that can be read."""
+    identity = item.get("id") if isinstance(item, dict) else None
+    return identity if isinstance(identity, str) and identity else None
+
+
 def name_of(item: object, number: int) -> str:
     """How to call an item that cannot be read: by name, by id, or by its place."""
     if isinstance(item, dict):

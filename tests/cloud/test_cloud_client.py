@@ -59,6 +59,7 @@ async def test_items_that_are_no_objects_are_named_by_their_place() -> None:
         listing = await cloud.list()
     assert [d.id for d in listing.deployments] == ["dep-1"]
     assert [sentence.split(":")[0] for sentence in listing.invalid] == ["item 2", "item 3"]
+    assert not listing.complete, "they might be any deployment"
 
 
 async def test_a_deployment_that_is_gone_is_none() -> None:
