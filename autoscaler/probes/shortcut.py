@@ -33,7 +33,7 @@ class Shortcut:
         """Kind of the token: `content` or `reasoning`."""
 
     def learn(self, read: bytes, chunk: Chunk) -> None:
-        """`read` was one whole event and said `chunk`. Only a plain token in the midst is learned."""
+        """`read` was one event and said `chunk`. Only a plain token in the midst is learned."""
         found = _TEXT.search(read)
         if not found or chunk.finish_reason or found[1].decode("utf-8", "replace") != chunk.text:
             return

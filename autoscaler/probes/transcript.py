@@ -1,4 +1,4 @@
-"""What came of one stream, read by read: bounded, and cheap while other probes' tokens wait. Pure."""
+"""What came of one stream, read by read: bounded, and cheap while others' tokens wait. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
