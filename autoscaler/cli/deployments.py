@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import typer
 
-from autoscaler.cli import changes
+from autoscaler.cli.changes import delete, scale
 from autoscaler.cli.context import load_or_stop, run
+from autoscaler.cli.deploying import deploy
 from autoscaler.cli.options import ConfigOption, FormatOption, NameArgument
 from autoscaler.cli.output import Format, instant, note, print_json, print_table, span
-from autoscaler.cli.platform import open_cloud
+from autoscaler.cli.platform import find, open_cloud
 from autoscaler.cli.quotes import quote_for
 from autoscaler.cloud import CloudError
 from autoscaler.core.codec import encode
@@ -21,9 +22,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="List, deploy, scale and delete deployments of the project. Talks to the platform itself.",
 )
-app.command()(changes.deploy)
-app.command()(changes.scale)
-app.command()(changes.delete)
+app.command()(deploy)
+app.command()(scale)
+app.command()(delete)
 
 
 @app.command("list")
@@ -102,7 +103,7 @@ async def _list(settings: Settings) -> tuple[Listing, Sequence[InventoryItem]]:
 
 async def _get(settings: Settings, name: str) -> tuple[Deployment, Sequence[InventoryItem]]:
     async with open_cloud(settings) as cloud:
-        return await changes.find(cloud, name), await cloud.inventory()
+        return await find(cloud, name), await cloud.inventory()
 
 
 def _cost(

@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
+import structlog
 import typer
 
 from autoscaler.app import build_app, run_app
+from autoscaler.app.logging_setup import configure_app_logs
 from autoscaler.cli.context import load_or_stop
 from autoscaler.cli.options import ConfigOption
-from autoscaler.cli.output import ExitCode, note, stop
+from autoscaler.cli.output import ExitCode, stop
 from autoscaler.cli.version import version_text
 from autoscaler.core.words import Mode
-from autoscaler.settings import Settings, load_settings
+from autoscaler.settings import Loaded, Settings, load_settings
 from autoscaler.store import StoreUnusable
 
 
@@ -38,16 +40,24 @@ def run(
     missing = loaded.settings.cloud.missing()
     if missing:
         stop("\n".join(missing), ExitCode.USAGE)
-    source = "environment and defaults, no file" if loaded.file is None else str(loaded.file)
-    note(f"neevscale {version_text()}, configuration: {source}")
-    for sentence in loaded.notes:
-        note(sentence)
 
     def read() -> Settings:
         return load_settings(loaded.file or config, mode=mode).settings
 
     try:
-        code = run_app(build_app(loaded.settings, read=read))
+        app = build_app(loaded.settings, read=read)
+        configure_app_logs(app)
+        _tell(loaded)
+        code = run_app(app)
     except (ValueError, OSError, StoreUnusable) as error:
         stop(str(error))
     raise typer.Exit(code)
+
+
+def _tell(loaded: Loaded) -> None:
+    """The first lines of the log: what runs, and by which configuration."""
+    log = structlog.get_logger()
+    source = "none, environment and defaults" if loaded.file is None else str(loaded.file)
+    log.info("starting", version=version_text(), configuration=source)
+    for sentence in loaded.notes:
+        log.info("note", because=sentence)

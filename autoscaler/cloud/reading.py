@@ -76,9 +76,10 @@ class Caller:
         try:
             async with asyncio.timeout(self._limits.deadline_seconds) as limit:
                 patience = _Patience(limit.when() or 0.0, self._limits.first_delay_seconds)
-                async for attempt in stamina.retry_context(
+                attempts = stamina.retry_context(
                     on=patience.delay, attempts=MOST_ATTEMPTS, timeout=None
-                ):
+                )
+                async for attempt in attempts.with_name(call.what, (), {}):
                     with attempt:
                         try:
                             return await self.once(call)

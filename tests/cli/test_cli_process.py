@@ -152,6 +152,7 @@ def test_check_online_then_run_then_every_look_then_a_clean_end(
         log.seek(0)
         text = log.read()
     assert code == 0, text[-2000:]
+    assert "starting" in text.splitlines()[0], "the configuration is named first"
     for secret in (emulator["token"], emulator["inference_key"]):
         assert secret not in text
 

@@ -3,9 +3,11 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from helpers_cloud import (
     BASE,
     Fault,
@@ -22,6 +24,7 @@ from helpers_cloud import (
     status,
     truncate,
 )
+from helpers_tls import certificates
 
 from autoscaler.clock import SystemClock
 from autoscaler.cloud import CloudClient, Malformed, Rejected, Unavailable, reading
@@ -206,3 +209,21 @@ async def test_delays_double_up_to_their_cap_and_nothing_else_is_repeated() -> N
     longest = [0.5, 1, 2, 4, 8, 8, 8]
     assert all(patience.delay(Unavailable("x")) <= limit for limit in longest)
     assert patience.delay(Malformed("x")) is False
+
+
+async def test_a_certificate_of_ones_own_is_trusted_only_where_it_is_named(tmp_path: Path) -> None:
+    context, authority = certificates(tmp_path)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", Platform().handle)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=context)
+    try:
+        url = str(server.make_url("")).rstrip("/")
+        async with CloudClient(config_for(url), clock=SystemClock()) as stranger:
+            with pytest.raises(Unavailable, match="certificate is not trusted"):
+                await stranger.list()
+        trusting = config_for(url, ca_file=authority)
+        async with CloudClient(trusting, clock=SystemClock()) as friend:
+            assert (await friend.list()).complete
+    finally:
+        await server.close()
