@@ -66,11 +66,7 @@ def package(file: str, name: str) -> str:
             return part
     if "/autoscaler/" in file:
         return f"autoscaler/probes/{Path(file).name}"
-    return (
-        "bench"
-        if "/bench/" in file
-        else f"built in, {name.rsplit(maxsplit=1)[-1].strip('<>')[:30]}"
-    )
+    return "bench" if "/bench/" in file else f"built in, {name.strip('<>')[-30:]}"
 
 
 @contextmanager
