@@ -15,6 +15,15 @@ from autoscaler.ports import Clock
 VIRTUAL_START = 1_800_000_000.0
 """Epoch at which virtual time begins in these tests."""
 ONE = Scenario(deployments=(DeploymentPlan(name="chat-a", replicas=2, cold_start_seconds=20.0),))
+ORDER = {
+    "name": "new-one",
+    "catalog_id": "meta-llama-Llama-3.1-8B-Instruct",
+    "region": "as-south-1",
+    "gpu_config_id": "gpu-h100-80g-20cpu-125g",
+    "gpu_count": 1,
+    "plan_id": "plan-ondemand-gpu-h100-80g-20cpu-125g",
+}
+"""A deploy call that is accepted."""
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 
 

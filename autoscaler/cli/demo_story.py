@@ -85,5 +85,5 @@ class Story:
 
 
 def _alert_sentence(alert: Delivered) -> str:
-    whom = f" {alert.deployment}" if alert.deployment else ""
-    return f"alert {alert.status}{whom}: {alert.name} ({alert.severity}): {alert.summary}"
+    """What the demo's webhook got; the summary names the deployment itself."""
+    return f"✉ webhook got {alert.status} {alert.name} ({alert.severity}): {alert.summary}"

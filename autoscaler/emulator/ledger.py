@@ -127,11 +127,10 @@ def exact_bill(
     changes: Sequence[ReplicaChange], prices: Sequence[PriceChange], *, gpus: int, until: float
 ) -> Decimal:
     """Money for billed replicas to the second: 2 replicas x 4 GPUs x 1800 s x 1.99/h = 7.96."""
-    cuts = sorted({c.at for c in changes} | {p.at for p in prices if p.at < until} | {until})
+    instants = {c.at for c in changes} | {p.at for p in prices}
+    cuts = sorted({at for at in instants if at < until} | {until})
     total = Decimal(0)
     for begin, end in pairwise(cuts):
-        if end > until:
-            break
         rate = _billed(changes, begin) * gpus * _price(prices, begin)
         total += rate * Decimal(repr(end - begin)) / HOUR_SECONDS
     return total

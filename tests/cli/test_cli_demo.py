@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import sys
-from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -147,7 +146,7 @@ def test_changes_decisions_and_alerts_are_told_in_their_order() -> None:
         "chat: ▲ scale 1 → 3, scale_up_slo: load 1.9�[31m needs more",
         "chat: status ready → failed",
         "chat: 2 replicas run, 1 before",
-        "alert firing chat: NeevDeploymentFailed (critical): chat has failed",
+        "✉ webhook got firing NeevDeploymentFailed (critical): chat has failed",
     ]
     assert (story.decisions, story.scale_ups, story.scale_downs, story.alerts) == (1, 1, 0, 1)
 
@@ -161,13 +160,6 @@ def test_a_decision_is_counted_once_and_told_only_if_it_asks() -> None:
     loud = decision(at=START + 3, current=3, target=2)
     (told,) = story.follow(picture(START + 3, deployment(), loud), [])
     assert told.text.startswith("chat: ▼ scale 3 → 2")
-
-
-def test_an_alert_of_the_fleet_names_no_deployment() -> None:
-    story = Story()
-    alert = replace(FAILED, deployment="")
-    (told,) = story.follow(picture(START, deployment()), [alert])
-    assert told.text.startswith("alert firing: Neev")
 
 
 def test_lines_show_events_at_once_and_the_fleet_now_and_then() -> None:
