@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from autoscaler.core.counts import Hand
+from autoscaler.core.estimate import INTERVAL
 from autoscaler.core.line import Line
 from autoscaler.core.model import Ask, Estimate, Observation, Step
 from autoscaler.core.overload import Slope
@@ -101,6 +102,16 @@ class Case:
         """Load planned for one replica: its capacity within the objectives x head-room."""
         capacity = self.estimate.capacity_per_replica
         return None if capacity is None else capacity * self.headroom
+
+    @property
+    def tolerance(self) -> float:
+        """Increase that is taken for noise, as a share: the policy's, or the estimate's own
+        deviation where that is smaller.
+        """
+        load, high = self.estimate.load, self.estimate.load_high
+        if not load or high is None:
+            return self.policy.tolerance_ratio
+        return min(self.policy.tolerance_ratio, (high - load) / INTERVAL / load)
 
     @property
     def is_trusted(self) -> bool:

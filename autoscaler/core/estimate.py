@@ -15,8 +15,10 @@ from autoscaler.core.hearing import Spans, pooled, prompts
 from autoscaler.core.line import MODEL_SIGMA, Line
 from autoscaler.core.window import Sample
 
-INTERVAL = 1.28
-"""Half width in standard deviations: one-sided 90 %."""
+INTERVAL = 1.0
+"""Half width of the interval in standard deviations: one-sided 84 %, and it must hold at every step
+of a hold before anything goes down.
+"""
 LEAST_VARIANCE_RATIO = 0.02**2
 """A mean of ITLs is never known better than to 2 %: the probe's own share, the clock."""
 PRIOR_SPREAD_RATIO = 0.15

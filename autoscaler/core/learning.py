@@ -51,7 +51,9 @@ FIT_SECONDS = 300.0
 """The line is fitted anew this often; the drift is followed at every chunk."""
 SURE_SIGMA = 0.15
 """Deviation of ln alpha from which the line's alpha is used at all."""
-DRIFT_SIGMA = 0.012
+DRIFT_FADE = 0.5 ** (1.0 / 60.0)
+"""A minute's pull of the drift back to nothing: halved in an hour, while the pairs take over."""
+DRIFT_SIGMA = 0.008
 """Random walk of the drift, per square root of a minute: engines drifted by 25 % in half an hour."""
 MOST_DRIFT = 0.7
 """Largest drift, as a logarithm: beyond a factor of 2 it is another engine."""
@@ -220,12 +222,13 @@ def _drifted(learning: Learning, chunk: Chunk) -> Learning:
     low = log_ratio_at(learning.rates, rate * math.exp(-step))
     expected = 0.5 * (high + low)
     noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2
-    gap = math.log(chunk.itl / curve.alpha) - learning.drift - expected
+    before = learning.drift * DRIFT_FADE
+    gap = math.log(chunk.itl / curve.alpha) - before - expected
     spread = learning.drift_variance + DRIFT_SIGMA**2
     if gap * gap > SURPRISE * (spread + noise):
         return _surprised(learning)
     gain = spread / (spread + noise)
-    drift = max(-MOST_DRIFT, min(MOST_DRIFT, learning.drift + gain * gap))
+    drift = max(-MOST_DRIFT, min(MOST_DRIFT, before + gain * gap))
     return replace(learning, drift=drift, drift_variance=(1.0 - gain) * spread, surprises=0)
 
 

@@ -9,10 +9,10 @@ from autoscaler.core.model import Step
 from autoscaler.core.recommend import is_live
 from autoscaler.core.words import Reason
 
-CONSOLIDATION_RATIO = 0.9
-"""Predicted latency after going down must stay below this share of its objective (policy.md §6.1:
-0.9 with an interval, Dynamo 0.8 without).
-"""
+CONSOLIDATION_RATIO = 1.0
+"""Predicted latency after going down, at the upper end of the load, against its objective."""
+UNTRUSTED_RATIO = 0.9
+"""The same without a trusted alpha: the prediction itself is in doubt (Dynamo takes 0.8)."""
 LEAST_DOWN_SAMPLES = 6
 """Successful probes in the stable window below which nothing goes down: half of what is due."""
 MOST_DOWN_FAILURES = 0.2
@@ -23,7 +23,8 @@ def tolerance(case: Case, count: int) -> Step:
     """Drop an increase that is within the tolerance, and the last replica of one that is."""
     if count <= case.base:
         return passed("tolerance", count, "no increase")
-    ratio = 1.0 + case.policy.tolerance_ratio
+    width = case.tolerance
+    ratio = 1.0 + width
     wanted = max(
         (one.count if one.need is None else whole(one.need / ratio) for one in case.proposals),
         default=case.base,
@@ -31,7 +32,7 @@ def tolerance(case: Case, count: int) -> Step:
     after = min(count, max(case.base, wanted))
     if after == count:
         return passed("tolerance", count, "beyond the tolerance")
-    because = f"within {case.policy.tolerance_ratio:.0%} of what {after} carries"
+    because = f"within {width:.0%} of what {after} carries"
     reason = Reason.WITHIN_TOLERANCE if after == case.base else None
     return Step(rule="tolerance", before=count, after=after, because=because, reason=reason)
 
@@ -99,7 +100,7 @@ def _untrusted(case: Case, count: int) -> Step:
         return _back(case, "trust", count, because, Reason.DOWN_UNTRUSTED)
     after = case.base - 1
     itl = (case.estimate.itl_seconds or written) * case.base / max(1, after)
-    if after < 1 or itl > CONSOLIDATION_RATIO * written or not _carries(case, after):
+    if after < 1 or itl > UNTRUSTED_RATIO * written or not _carries(case, after):
         because = f"alpha is {case.estimate.alpha_because}, and {after} leave the objective no room"
         return _back(case, "trust", count, because, Reason.DOWN_UNTRUSTED)
     because = "alpha is not trusted: one at a time, each step checked"
@@ -111,11 +112,12 @@ def _carries(case: Case, count: int) -> bool:
     if high is None or line is None:
         return False
     rho, wanted = high / count, line.objectives
+    room = CONSOLIDATION_RATIO if case.is_trusted else UNTRUSTED_RATIO
     if rho >= 1.0:
         return False
     ttft = line.ttft(rho)
-    return (wanted.itl is None or line.itl(rho) <= CONSOLIDATION_RATIO * wanted.itl) and (
-        wanted.ttft is None or ttft is None or ttft <= CONSOLIDATION_RATIO * wanted.ttft
+    return (wanted.itl is None or line.itl(rho) <= room * wanted.itl) and (
+        wanted.ttft is None or ttft is None or ttft <= room * wanted.ttft
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core import gates, limits, rules
 from autoscaler.core.assess import Assessment, assessed
-from autoscaler.core.case import Case, Gate, Rule
+from autoscaler.core.case import Case, Gate, Rule, whole
 from autoscaler.core.counts import open_ask
 from autoscaler.core.intake import taken_in
 from autoscaler.core.model import Decision, Notice, Observation, Step
@@ -235,10 +235,18 @@ def _next(state: State, case: Case, decision: Decision, recommended: int) -> Sta
 
 
 def _wanted(state: State, case: Case, recommended: int) -> tuple[tuple[float, int], ...]:
-    """What the hold looks back on: a window's maximum; blind and settling steps want the present."""
-    gate = case.gate
-    unseen = gate.blind is not None or gate.closed is not None
-    count = max(recommended, case.base) if unseen or case.ask is not None else recommended
+    """What the hold looks back on, as falling counts: the largest is the first.
+
+    Unseen and pending steps want what is there. Seen ones want what the mean of the load needs: its
+    upper end is asked only of the step that goes down, else the hold would ask for it twice.
+    """
+    gate, load, plan = case.gate, case.estimate.load, case.plan_per_replica
+    count = recommended
+    if gate.blind is not None or gate.closed is not None or case.ask is not None:
+        count = max(recommended, case.base)
+    elif recommended < case.base and load is not None and plan:
+        others = (one.count for one in case.proposals if one.rule != "slo_model")
+        count = max(whole(load / plan), *others, 1)
     kept = [one for one in state.wanted if one[0] > case.at - case.hold_seconds and one[1] > count]
     return (*kept, (case.at, count))
 
