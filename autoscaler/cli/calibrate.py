@@ -65,7 +65,7 @@ def calibrate(  # noqa: PLR0913  # its options
     if output is Format.JSON:
         print_json({key: value for key, value in asdict(found).items() if key != "lone_probes"})
         return
-    for line in _lines(deployment, found):
+    for line in lines(deployment, found):
         say(line)
 
 
@@ -98,7 +98,8 @@ async def _calibrate(
         sampler.stop()
 
 
-def _lines(deployment: Deployment, found: Calibration) -> Iterator[str]:
+def lines(deployment: Deployment, found: Calibration) -> Iterator[str]:
+    """What a calibration found, and how to use it."""
     largest = max(found.burst_seconds)
     alone, together = found.alpha_seconds * 1000, found.burst_seconds[largest] * 1000
     yield f"{deployment.name}: {alone:.2f} ms a token when idle, after {found.probes} probes."

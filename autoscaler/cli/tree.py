@@ -4,6 +4,7 @@ A verb is a function whose signature is its options (typer), or a group of such 
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Final, cast
 
@@ -91,6 +92,9 @@ class Verbs(TyperGroup):
         args: list[str],
     ) -> tuple[str | None, Command | None, list[str]]:
         """Return the verb that is called, imported now."""
+        close = [] if args[0] in VERBS else get_close_matches(args[0], VERBS, n=1)
+        if close:
+            ctx.fail(f"There is no command {args[0]!r}. Did you mean {close[0]}?")
         name, _, rest = super().resolve_command(ctx, args)
         return name, None if name is None else load(name), rest
 

@@ -98,7 +98,10 @@ def test_every_verb_has_a_help_that_teaches(name: str) -> None:
 
 
 def test_an_unknown_verb_is_a_usage_error() -> None:
-    assert call("statu").code == 2
+    ended = call("statu")
+    assert ended.code == 2
+    assert "Did you mean status?" in ended.err
+    assert call("xyzzy").code == 2
 
 
 def test_a_run_without_credentials_says_what_to_set() -> None:
