@@ -147,3 +147,10 @@ def test_the_demos_scenario_has_three_deployments() -> None:
     scenario = read_scenario(shipped_file("demo-scenario.yaml"))
     assert len(scenario.deployments) == 3
     assert any(event.deed is Deed.FAIL for event in scenario.events)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(shipped_file("scenarios").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_shipped_scenario_is_good(path: Path) -> None:
+    assert read_scenario(path).deployments
