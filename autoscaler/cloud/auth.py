@@ -177,7 +177,7 @@ class Login:
             if self._grant is None or now >= self._grant.expires_at:
                 self._grant = None
                 raise
-            self._not_before = now + RENEWAL_PAUSE_SECONDS
+            self._not_before = max(self._not_before, now + RENEWAL_PAUSE_SECONDS)
             self._refusal = error
 
     async def _new_grant(self) -> Grant:
@@ -207,7 +207,6 @@ class Login:
                 f"{REFUSED_LOGIN_SECONDS:g} s"
             )
             raise self._refusal from error
-        self._refusal = None
         return grant
 
     async def _ask(self, verb: str, body: dict[str, str], *, keep: str | None) -> Grant:
@@ -225,6 +224,7 @@ class Login:
         if not isinstance(token, str):
             raise Malformed(f"{call.what}: the answer bears no access_token")
         refresh = data.get("refresh_token")
+        self._refusal, self._not_before = None, 0.0
         return Grant(
             access_token=check_token(token),
             refresh_token=refresh if isinstance(refresh, str) and refresh else keep,

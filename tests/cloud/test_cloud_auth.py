@@ -190,3 +190,21 @@ async def test_a_login_answer_without_a_token_is_malformed() -> None:
 def test_a_client_without_any_credential_says_what_to_set() -> None:
     with pytest.raises(Unauthorized, match="NEEV_API_TOKEN"):
         CloudClient(config_for("http://127.0.0.1:1", token=None), clock=SystemClock())
+
+
+async def test_a_password_that_became_wrong_is_not_tried_at_each_renewal() -> None:
+    """The token still lives, the refresh token does not: one login, then a minute of quiet."""
+    platform, clock = Platform(tokens=set(), login_answer={"expires_in": 1000}), SetClock()
+    async with client_for(platform, clock=clock, **login()) as cloud:
+        await cloud.list()
+        platform.password = "new"
+        platform.faults = [status(401, "unauthorized")] * 1
+        clock.at += 850
+        for _ in range(4):
+            assert (await cloud.list()).complete
+            clock.at += 12
+        assert platform.logins == 2
+        platform.password = "right"
+        clock.at += REFUSED_LOGIN_SECONDS
+        await cloud.list()
+        assert cloud.credential_expires_at() == clock.at + 1000
