@@ -8,6 +8,8 @@ import getpass
 import json
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -42,33 +44,36 @@ class DaemonClient:
         return self._url
 
     async def get(self, *path: str, **query: str | None) -> dict[str, Any]:
-        """Read something."""
+        """Read something. Where readers must prove themselves, the admin token does."""
         params = {key: value for key, value in query.items() if value is not None}
-        return await self._call("GET", path, params=params)
+        request = _Request("GET", path, params=params)
+        status, data = await self._send(request, proof={})
+        if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
+            status, data = await self._send(request, proof=self._proof())
+        return _unless_refused(status, data)
 
     async def change(
         self, method: str, *path: str, body: Mapping[str, Json] | None = None
     ) -> dict[str, Any]:
         """Change something; carries the admin token."""
-        return await self._call(method, path, body=body, is_change=True)
+        request = _Request(method, path, body=body)
+        return _unless_refused(*await self._send(request, proof=self._proof()))
 
-    async def _call(
-        self,
-        method: str,
-        path: tuple[str, ...],
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Json] | None = None,
-        is_change: bool = False,
-    ) -> dict[str, Any]:
-        url = self._url + "/api/v1/" + "/".join(quote(part, safe="") for part in path)
-        headers = self._proof() if is_change else {}
-        async with self._session() as session:
+    async def _send(
+        self, request: "_Request", *, proof: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        url = self._url + "/api/v1/" + "/".join(quote(part, safe="") for part in request.path)
+        async with _Session(self._url) as session:
             response = await session.request(
-                method, url, params=params, json=body, headers=headers, allow_redirects=False
+                request.method,
+                url,
+                params=request.params,
+                json=request.body,
+                headers=proof,
+                allow_redirects=False,
             )
             async with response:
-                return await _read(response)
+                return response.status, await _read(response)
 
     def _proof(self) -> dict[str, str]:
         if self._token is None:
@@ -78,8 +83,13 @@ class DaemonClient:
             raise DaemonError(f"the admin token is not sent to {self._url}: it {because}")
         return {"Authorization": f"Bearer {self._token()}"}
 
-    def _session(self) -> "_Session":
-        return _Session(self._url)
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: tuple[str, ...]
+    params: Mapping[str, str] | None = None
+    body: Mapping[str, Json] | None = None
 
 
 class _Session:
@@ -123,16 +133,23 @@ async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:
         if len(raw) > BODY_LIMIT:
             raise DaemonError(f"the answer of {response.url.origin()} is too long")
     try:
-        data = _json(bytes(raw))
+        return _json(bytes(raw))
     except ValueError as error:
         raise DaemonError(
             f"{response.url.origin()} is no neevscale daemon: HTTP {response.status}, no JSON"
         ) from error
-    if response.status < 300:
+
+
+def _unless_refused(status: int, data: dict[str, Any]) -> dict[str, Any]:
+    """The answer, or the daemon's own sentence why there is none."""
+    if status < HTTPStatus.MULTIPLE_CHOICES:
         return data
     told = data.get("error")
     said = told.get("message") if isinstance(told, dict) else None
-    raise DaemonError(str(said or f"the daemon answered HTTP {response.status}"))
+    hint = ""
+    if status == HTTPStatus.UNAUTHORIZED:
+        hint = " The command line reads it from web.admin_token (NEEVSCALE_WEB__ADMIN_TOKEN_FILE)."
+    raise DaemonError(str(said or f"the daemon answered HTTP {status}") + hint)
 
 
 def _json(raw: bytes) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import bcrypt
 import pytest
 from helpers_cli import Console, call, daemon
 from helpers_web import TOKEN
@@ -165,3 +167,15 @@ def test_the_admin_token_is_not_sent_in_the_clear_to_another_machine() -> None:
     assert ended.code == 1
     assert "not sent" in ended.err
     assert TOKEN not in ended.err
+
+
+def test_where_readers_must_prove_themselves_the_admin_token_does(tmp_path: Path) -> None:
+    users = tmp_path / "web.yml"
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    users.write_text(f"basic_auth_users: {{asha: '{hashed}'}}\n")
+    with daemon(web_config_file=users) as url:
+        ended = call("status", env={"NEEVSCALE_URL": url, "NEEVSCALE_WEB__ADMIN_TOKEN": TOKEN})
+        assert ended.code == 0
+        ended = call("status", env={"NEEVSCALE_URL": url})
+    assert ended.code == 1
+    assert "NEEVSCALE_WEB__ADMIN_TOKEN_FILE" in ended.err
