@@ -79,8 +79,6 @@ class EngineMetricsSettings(Section):
 
     enabled: bool = False
     """Whether to read it. Off: the platform is not known to publish it."""
-    every_seconds: Seconds = 15
-    """Between two readings."""
     path: Annotated[str, Field(pattern=r"^/")] = "/metrics"
     """Path below the endpoint's host."""
 
@@ -105,8 +103,6 @@ class PromqlSettings(Section):
     """Base URL, such as `http://127.0.0.1:9090`. None = not used."""
     bearer_token: Secret | None = None
     """Token for it; then `url` must be https, or loopback."""
-    every_seconds: Seconds = 15
-    """Between two rounds of queries."""
     queries: tuple[PromqlQuerySettings, ...] = ()
     """What is asked."""
 
@@ -164,7 +160,7 @@ class ProbeSettings(Section):
     """
     canaries: tuple[PlainUrl, ...] = ()
     """URLs outside the platform. Where these fail too, our own network is down and no endpoint is
-    blamed. Empty = the control plane alone tells.
+    blamed. Empty = that is never assumed.
     """
     liveness: LivenessSettings = LivenessSettings()
     """The cheap look between completions."""
