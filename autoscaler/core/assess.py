@@ -151,7 +151,7 @@ def _estimate(
         ttft_seconds=median_ttft(stable),
         cap=cap,
         cap_learned=learned,
-        capacity_per_replica=None if line is None else line.capacity,
+        capacity_per_replica=_capacity(state, alpha, line),
         overloaded=state.overload.is_shown,
         arrivals_because=_arrivals_because(state),
         probes_used=answered,
@@ -159,6 +159,15 @@ def _estimate(
         cold_start_seconds=cold_start_seconds(state.counts, policy.cold_start_seconds),
         because="no inter-token latency was seen yet" if line is None else "",
     )
+
+
+def _capacity(state: State, alpha: Believed, line: Line | None) -> float | None:
+    """Load that one replica carries; a full one without a trusted alpha is just full."""
+    if line is None:
+        return None
+    if state.overload.is_shown and not alpha.trusted:
+        return 1.0
+    return line.capacity
 
 
 def _arrivals_because(state: State) -> str:

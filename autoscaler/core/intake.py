@@ -46,10 +46,10 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
         idle_ttft=_with_ttfts(state.idle_ttft, fresh),
     )
     state = _with_calibration(state, observation)
-    if fresh:
+    state = _with_queue(state, fresh, now)
+    if fresh and not state.overload.is_suspected:  # under a queue nothing is near idle
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
-    state = _with_lesson(_with_queue(state, fresh, now), now)
-    return _with_trial(state, now)
+    return _with_trial(_with_lesson(state, now), now)
 
 
 def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
@@ -100,7 +100,9 @@ def _forgotten(state: State, identity: str) -> State:
 
 def _with_ttfts(low: LowQuantile, fresh: tuple[Sample, ...]) -> LowQuantile:
     for sample in fresh:
-        if sample.ttft is not None:
+        if sample.ttft is not None and sample.ttft < queues.queue_threshold(
+            low.value(IDLE_TTFT_SHARE)
+        ):
             low = added(
                 low,
                 sample.ttft,

@@ -23,6 +23,8 @@ INFEASIBLE_RATIO = 0.9
 """An idle latency above this share of its objective leaves no room for any load."""
 MODEL_SIGMA = 0.05
 """Relative error of a learned line; of the kind seen on real engines (real-engines.md §3)."""
+LEAST_CAPACITY = 0.1
+"""A replica is never planned for less: below it the line's low end, not the load, would decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Line:
             rho = min(rho, self.rho(self.objectives.itl))
         if self.objectives.ttft is not None and self.idle_ttft is not None:
             rho = min(rho, self.rho(self.alpha * self.objectives.ttft / self.idle_ttft))
-        return max(rho, 0.01)
+        return max(rho, LEAST_CAPACITY)
 
     def meets(self, rho: float) -> bool:
         """True if a replica at this share is predicted to meet the objectives."""

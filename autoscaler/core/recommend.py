@@ -41,8 +41,12 @@ def slo_model(case: Case) -> Proposal | None:
             because=because,
         )
     if need > case.base:
-        reason = Reason.SCALE_UP_SLO if case.is_trusted else Reason.SCALE_UP_UNTRUSTED_ALPHA
         because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
+        reason = Reason.SCALE_UP_SLO
+        if not case.is_trusted:
+            most = case.base + max(1, case.base // 2)
+            need, reason = min(need, float(most)), Reason.SCALE_UP_UNTRUSTED_ALPHA
+            because = f"{because}, by an alpha that is not trusted: {most} at most for now"
         return Proposal(
             rule="slo_model", count=whole(need), need=need, reason=reason, because=because
         )
