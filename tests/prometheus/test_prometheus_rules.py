@@ -38,7 +38,9 @@ def _promtool(*arguments: str | Path) -> str:
 
 @pytest.mark.parametrize("name", ["neevscale.yml", "neevscale-slo.yml"])
 def test_the_shipped_file_is_what_the_generator_makes(name: str) -> None:
-    assert (RULES / name).read_text("utf-8") == shipped_rules()[name], "run grafana/generate.py"
+    assert (RULES / name).read_text("utf-8") == shipped_rules()[name], (
+        "run python -m grafana.generate"
+    )
 
 
 def test_meta_mode_says_only_what_the_daemon_cannot() -> None:
