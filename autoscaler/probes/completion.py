@@ -220,6 +220,8 @@ class CompletionProber:
             and await self._canaries.is_offline()
         ):
             reasons.append(UntrustedReason.SELF_OFFLINE)
+        if len(reasons) == len(result.untrusted):
+            return result
         return replace(result, untrusted=tuple(dict.fromkeys(reasons)))
 
     def _memory(self, deployment_id: str) -> Memory:

@@ -73,7 +73,6 @@ class Limits:
     """What bounds one exchange."""
 
     deadlines: Deadlines
-    headers_seconds: float
     max_response_bytes: int
     max_event_bytes: int
     require_done: bool
@@ -86,6 +85,8 @@ class Conversation:
     session: aiohttp.ClientSession
     clock: Clock
     limits: Limits
+    headers_seconds: float
+    """How long the headers may take; at least the deadline's, more for a slow deployment."""
     sampler: LagSampler | None = None
     keep: bool = False
     """Whether the connection is to be kept for the next request."""
@@ -96,7 +97,7 @@ class Conversation:
         """Send `request` and read its answer to the end, whatever the end is."""
         exchange = Exchange(
             began=self.clock.monotonic(),
-            marks=Marks(self.clock, self.limits.headers_seconds, self.sampler),
+            marks=Marks(self.clock, self.headers_seconds, self.sampler),
             transcript=Transcript(
                 max_event_bytes=self.limits.max_event_bytes,
                 eager=not self.limits.require_done,
@@ -140,7 +141,7 @@ class Conversation:
         if marks.connected is None:
             waited = self.limits.deadlines.connect
             return Fault(FailureReason.CONNECT_TIMEOUT, f"no connection within {waited:g} s")
-        waited = self.limits.headers_seconds
+        waited = self.headers_seconds
         return Fault(FailureReason.TIMEOUT_HEADERS, f"no response headers within {waited:g} s")
 
     def _fault(self, error: Exception, request: Request, *, has_headers: bool = False) -> Fault:

@@ -23,7 +23,7 @@ QUICK_SECONDS: Final = 0.002
 """Period of ticks while probes are in flight: the error of a reading that stays unseen."""
 SLOW_SECONDS: Final = 0.05
 """Period of ticks else, and of the samples given to the metric."""
-NOTABLE_SECONDS: Final = 0.0005
+NOTABLE_SECONDS: Final = 0.001
 """Lateness below this is not remembered: timers themselves are no better."""
 MEMORY_SECONDS: Final = 120.0
 """Longest look back: twice the longest probe."""
@@ -42,6 +42,7 @@ class LagSampler:
     def __init__(self, clock: Clock, meter: Meter | None = None) -> None:
         self._clock = clock
         self._meter = meter
+        self._loop: asyncio.AbstractEventLoop
         self._handle: asyncio.TimerHandle | None = None
         self._watchers = 0
         self._due = 0.0
@@ -89,23 +90,26 @@ class LagSampler:
         return worst
 
     def _arm(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._next(self._clock.monotonic())
+
+    def _next(self, now: float) -> None:
         period = QUICK_SECONDS if self._watchers else SLOW_SECONDS
-        self._due = self._clock.monotonic() + period
-        self._handle = asyncio.get_running_loop().call_later(period, self._tick)
+        self._due = now + period
+        self._handle = self._loop.call_later(period, self._tick)
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
-        late = now - self._due
-        self._late = late
+        late = self._late = now - self._due
         if late > NOTABLE_SECONDS:
             self._late_ticks.append((now, late))
+            self._sample = max(self._sample, late)
             while now - self._late_ticks[0][0] > MEMORY_SECONDS:
                 self._late_ticks.popleft()
-        self._sample = max(self._sample, late)
-        if self._meter is not None and now >= self._sample_at:
-            self._meter.loop_lag(self._sample)
+        if now >= self._sample_at and self._meter is not None:
+            self._meter.loop_lag(max(self._sample, late))
             self._sample, self._sample_at = 0.0, now + SLOW_SECONDS
-        self._arm()
+        self._next(now)
 
 
 class Canaries:

@@ -49,6 +49,12 @@ class Sender:
         self._config = config
         self._clock = clock
         self._sampler = sampler
+        self._limits = Limits(
+            deadlines=config.deadlines,
+            max_response_bytes=config.max_response_bytes,
+            max_event_bytes=config.max_event_bytes,
+            require_done=config.require_done,
+        )
         self.sessions = Sessions(config)
 
     async def send(self, run: Run) -> Exchange:
@@ -113,15 +119,14 @@ class Sender:
         return Request(url=url, headers=headers, body=build_body(draft))
 
     def _conversation(self, run: Run) -> Conversation:
-        config, deadlines = self._config, self._config.deadlines
+        deadlines = self._config.deadlines
         patience = min(PATIENCE * (run.memory.ttft_seconds or 0.0), deadlines.first_token)
-        limits = Limits(
-            deadlines=deadlines,
-            headers_seconds=max(deadlines.headers, patience),
-            max_response_bytes=config.max_response_bytes,
-            max_event_bytes=config.max_event_bytes,
-            require_done=config.require_done,
-        )
         keep = run.profile.keep_connection
-        session = self.sessions.kept() if keep else self.sessions.fresh()
-        return Conversation(session, self._clock, limits, self._sampler, keep)
+        return Conversation(
+            session=self.sessions.kept() if keep else self.sessions.fresh(),
+            clock=self._clock,
+            limits=self._limits,
+            headers_seconds=max(deadlines.headers, patience),
+            sampler=self._sampler,
+            keep=keep,
+        )

@@ -92,8 +92,19 @@ class Transcript:
     def settle(self) -> None:
         """Parse what waits; after it all fields are as if every read had been parsed at once."""
         waiting, self.waiting, self.waiting_size = self.waiting, [], 0
+        shortcut = self.shortcut
         for at, read in waiting:
-            self._parse(at, read)
+            known = None
+            if not self.eager and self.end is End.OPEN and not self.stream.is_open:
+                known = shortcut.match(read)
+            if known is None:
+                self._parse(at, read)
+                continue
+            self.events += 1
+            text, counted = known
+            if counted is not None:
+                self.total = counted
+            self._take_token(at, shortcut.kind, text=text, counted=counted)
 
     def close(self, end: End, detail: str = "") -> None:
         """The body ended otherwise than by `[DONE]`; ignored if it had ended already."""
@@ -103,12 +114,6 @@ class Transcript:
 
     def _parse(self, at: float, read: bytes) -> None:
         if self.end is not End.OPEN:
-            return
-        known = None if self.eager or self.stream.is_open else self.shortcut.match(read)
-        if known is not None:
-            self.events += 1
-            self.total = known[1] if known[1] is not None else self.total
-            self._take_token(at, self.shortcut.kind, text=known[0], counted=known[1])
             return
         try:
             events = self.stream.feed(read)
