@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from autoscaler.core.cost import BILLABLE
 from autoscaler.core.words import Status
 from autoscaler.settings.section import Section
-from autoscaler.settings.units import Money
+from autoscaler.settings.units import MONEY_SCHEMA, Money
 
 
 class PriceSettings(Section):
@@ -36,7 +38,19 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, dict | PriceSettings) else [{"price": value}]
 
 
-PriceList = Annotated[tuple[PriceSettings, ...], BeforeValidator(_as_list), Field(min_length=1)]
+class _OrOneNumber:
+    """Lets the JSON schema know that a bare number will do."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [MONEY_SCHEMA, handler(schema)]}
+
+
+PriceList = Annotated[
+    tuple[PriceSettings, ...], BeforeValidator(_as_list), Field(min_length=1), _OrOneNumber
+]
 """One number, or several prices with the days on which each is valid."""
 
 

@@ -71,7 +71,7 @@ def _bare_url(value: str) -> str:
 _SECONDS_SCHEMA = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION_PATTERN}]
 }
-_MONEY_SCHEMA = {"type": ["number", "string"], "minimum": 0}
+MONEY_SCHEMA = {"type": ["number", "string"], "minimum": 0}
 
 Seconds = Annotated[
     float,
@@ -87,19 +87,19 @@ SecondsOrZero = Annotated[
     WithJsonSchema(_SECONDS_SCHEMA),
 ]
 """A duration, or 0."""
-Ratio = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_boolean)]
 """0 to 1, both included; never percent."""
-Objective = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, lt=1)]
+Objective = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_no_boolean)]
 """A share to reach, above 0 and below 1: an objective of 1 leaves no error budget."""
-Count = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
 """A whole number of at least 1."""
-CountOrZero = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+CountOrZero = Annotated[int, Field(ge=0), BeforeValidator(_no_boolean)]
 """A whole number of at least 0."""
 Money = Annotated[
     Decimal,
     BeforeValidator(_money),
     Field(ge=0, allow_inf_nan=False),
-    WithJsonSchema(_MONEY_SCHEMA),
+    WithJsonSchema(MONEY_SCHEMA),
 ]
 """An amount in the daemon's one currency, at least 0."""
 SafeUrl = Annotated[
