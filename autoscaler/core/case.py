@@ -3,7 +3,6 @@
 Rules get a Case and a count and return a Step; they read nothing else and remember nothing.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -89,6 +88,9 @@ class Case:
     failures: int
     """Failed probes in the stable window."""
     proposals: tuple[Proposal, ...] = ()
+    foretold: float | None = None
+    """Need (at head-room 1) that a forecast which has earned it foretells; None = none does."""
+    foretold_by: str = ""
     undo_to: int | None = None
     """Count that a failed step down came from; None = no step failed."""
 
@@ -125,8 +127,3 @@ Rule: TypeAlias = Callable[[Case, int], Step]
 def passed(rule: str, count: int, because: str, reason: Reason | None = None) -> Step:
     """A step that leaves the count as it was."""
     return Step(rule=rule, before=count, after=count, because=because, reason=reason)
-
-
-def whole(need: float) -> int:
-    """Smallest whole count, at least 1, that carries `need`; dust of floats is no replica."""
-    return max(1, math.ceil(need - 1e-9))

@@ -88,7 +88,8 @@ def _itls(era: list[Sample]) -> list[float]:
 def _by_latency(itls: list[float], line: Line) -> tuple[float, float]:
     mean = sum(itls) / len(itls)
     rho, step = line.rho(mean), 0.02 * mean
-    slope = (line.rho(mean + step) - line.rho(mean - step)) / (2.0 * step)
+    above = max(mean, line.alpha + step)  # an idle mean may lie below alpha, where the line is flat
+    slope = (line.rho(above + step) - line.rho(above - step)) / (2.0 * step)
     prior = (PRIOR_SPREAD_RATIO * mean) ** 2
     spread = (sum((itl - mean) ** 2 for itl in itls) + prior) / len(itls)
     sampling = spread * CORRELATION / len(itls) + LEAST_VARIANCE_RATIO * mean * mean

@@ -4,9 +4,10 @@ Up on the mean, down only if the upper end of the interval still fits (policy.md
 upwards costs a replica for a while, one downwards costs the users.
 """
 
-from autoscaler.core.case import Case, Proposal, whole
+from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
+from autoscaler.core.record import whole
 from autoscaler.core.words import Reason
 
 DRAIN_SECONDS = 300.0
@@ -17,7 +18,7 @@ DRAIN_SECONDS = 300.0
 
 def proposals(case: Case) -> tuple[Proposal, ...]:
     """Return what every recommender that has something to say wants, in the order of the record."""
-    found = [slo_model(case), overload(case), schedule(case), undo(case)]
+    found = [slo_model(case), overload(case), schedule(case), forecast(case), undo(case)]
     found += [signal(case, one) for one in case.observation.signals]
     return tuple(one for one in found if one is not None)
 
@@ -105,6 +106,24 @@ def schedule(case: Case) -> Proposal | None:
         need=None,
         reason=Reason.SCALE_UP_SCHEDULE,
         because=f"a schedule holds at least {floor}",
+    )
+
+
+def forecast(case: Case) -> Proposal | None:
+    """What a replica asked for now will be needed for; it may only raise."""
+    if case.foretold is None:
+        return None
+    need = case.foretold / case.headroom
+    because = (
+        f"by its {case.foretold_by}, {case.foretold:.2f} will be needed in"
+        f" {case.estimate.cold_start_seconds:.0f} s"
+    )
+    return Proposal(
+        rule="forecast",
+        count=whole(need),
+        need=need,
+        reason=Reason.SCALE_UP_FORECAST,
+        because=because,
     )
 
 

@@ -4,9 +4,10 @@ Each takes the case and the count so far and returns a Step. None of them rememb
 none reads a clock.
 """
 
-from autoscaler.core.case import Case, passed, whole
+from autoscaler.core.case import Case, passed
 from autoscaler.core.model import Step
 from autoscaler.core.recommend import is_live
+from autoscaler.core.record import whole
 from autoscaler.core.words import Reason
 
 CONSOLIDATION_RATIO = 1.0

@@ -11,10 +11,13 @@ from enum import StrEnum
 from autoscaler.core.alpha import Alpha
 from autoscaler.core.codec import Undecodable, decode, encode
 from autoscaler.core.counts import Counts
+from autoscaler.core.forecast import Forecast
+from autoscaler.core.headroom import Calibration
 from autoscaler.core.learning import Learning
 from autoscaler.core.model import Json
 from autoscaler.core.overload import Overload
 from autoscaler.core.quantile import LowQuantile
+from autoscaler.core.record import Record
 from autoscaler.core.trial import Trial
 from autoscaler.core.window import Sample
 
@@ -69,8 +72,10 @@ class State:
     """(instant, count) of what was wanted within the hold: falling counts, oldest first."""
     blind_since: float | None = None
     """None while the load can be seen."""
-    headroom: float | None = None
-    """Calibrated head-room; None = the policy's."""
+    record: Record = field(default_factory=Record)
+    """The need of the last two weeks."""
+    forecast: Forecast = field(default_factory=Forecast)
+    calibration: Calibration = field(default_factory=Calibration)
     attention: Attention = Attention.STEADY
     shadow: Shadow | None = None
     """None before the first decision."""
