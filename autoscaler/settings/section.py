@@ -25,8 +25,8 @@ def secret_fields(section: type[BaseModel]) -> set[str]:
     }
 
 
-def _tell_of_files(schema: dict[str, Any], section: type[BaseModel]) -> None:
-    """The JSON schema knows `token_file` beside `token`."""
+def _tell_of_input(schema: dict[str, Any], section: type[BaseModel]) -> None:
+    """The JSON schema knows `token_file` beside `token`, and a section that is left empty."""
     properties = schema.get("properties", {})
     for name in secret_fields(section) & properties.keys():
         properties[f"{name}{FILE}"] = {
@@ -35,6 +35,8 @@ def _tell_of_files(schema: dict[str, Any], section: type[BaseModel]) -> None:
         }
         if name in schema.get("required", []):
             schema["required"].remove(name)
+    if not schema.get("required"):
+        schema["type"] = ["object", "null"]
 
 
 class Section(BaseModel):
@@ -45,12 +47,14 @@ class Section(BaseModel):
         extra="forbid",
         use_attribute_docstrings=True,
         arbitrary_types_allowed=True,
-        json_schema_extra=_tell_of_files,
+        json_schema_extra=_tell_of_input,
     )
 
     @model_validator(mode="before")
     @classmethod
     def _fold_secret_files(cls, data: object) -> object:
+        if data is None:
+            return {}  # a section of which every line is a comment
         if not isinstance(data, dict):
             return data
         folded = dict(data)

@@ -120,6 +120,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load_settings(file, environ={})
 
 
+def test_a_section_whose_lines_are_all_comments_is_all_defaults(tmp_path: Path) -> None:
+    text = "alerting:\n  # slack: []\ndefaults:\n  slo:\nintervals: {probe_seconds: 20}\n"
+    settings = load_settings(write(tmp_path, text), environ={}).settings
+    assert settings.intervals.probe_seconds == 20
+    assert settings.defaults == load_settings(environ={}).settings.defaults
+
+
 def test_anchors_and_merges_are_understood(tmp_path: Path) -> None:
     text = """
 x-usual: &usual {max_replicas: 4}
