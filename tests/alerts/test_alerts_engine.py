@@ -336,6 +336,18 @@ def test_what_a_cause_explained_is_told_only_on_evidence_from_after_it() -> None
     assert story.told("NeevDeploymentStuckTerminating") == ["trigger"]
 
 
+def test_a_network_that_seems_lost_explains_before_its_own_alert_fires() -> None:
+    """Probes fail within 30 s, our own network counts as lost after a minute."""
+    story = Story()
+    for at in instants(T0, 3):
+        story.see(fleet(at, failing(at), self_offline=True))
+    assert DOWN in story.firing()
+    assert "NeevSelfOffline" not in story.firing()
+    assert story.told(DOWN) == []
+    story.see(fleet(T0 + 45, failing(T0 + 45), self_offline=False))
+    assert story.told(DOWN) == ["trigger"]
+
+
 def two_receivers(**changes: object) -> AlertRules:
     receivers = (ReceiverRule(name="pager"), ReceiverRule(name="chat"))
     return replace(AlertRules(receivers=receivers), **changes)  # type: ignore[arg-type]  # a test's shorthand

@@ -187,3 +187,26 @@ def test_nothing_is_repeated_while_its_trigger_still_waits() -> None:
         assert len(sink.seen) == 1
 
     run_virtual(story())
+
+
+def test_a_repeat_that_fails_is_no_dead_letter_and_comes_again() -> None:
+    async def story() -> None:
+        seams = parts()
+        http = Http(seams.clock)
+        state = AlertsState()
+        seen = subject(EPOCH, deployment=with_status(Status.FAILED), confirmed_failed=True)
+        rules = replace(RULES, receivers=(ReceiverRule(name="hook"),))
+        state = evaluate(state, fleet(EPOCH, seen), rules).state
+        seams.store.commit(Batch(documents=state_documents(state)))
+        async with (
+            serving(Sink(rule=rule, faults=[Fault(status=503)])) as sink,
+            opened([AlertmanagerReceiver(config(sink), http)], seams, http) as outbox,
+        ):
+            for _ in range(3):
+                await outbox.send_due()
+                await outbox.drain()
+                await asyncio.sleep(61)
+            assert outbox.receivers()[0].dead_letters == 0
+        assert (len(sink.seen), len(sink.taken)) == (3, 2)
+
+    run_virtual(story())

@@ -325,3 +325,13 @@ def test_a_crash_between_send_and_record_repeats_the_same_key() -> None:
         assert len(set(ids(sink.taken))) == 1
 
     play(story)
+
+
+def test_a_row_that_cannot_be_read_is_given_up_and_stops_no_other() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        put(seams.store, replace(row(), payload={"nonsense": 1}), row(deployment="chat-b"))
+        await run_for(outbox, 2)
+        assert outbox.receivers()[0].dead_letters == 1
+        assert kinds(sink) == ["firing"]
+
+    play(story)

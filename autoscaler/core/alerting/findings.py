@@ -72,11 +72,6 @@ class DeploymentScope:
         return self.facts.at
 
     @property
-    def name(self) -> str:
-        """The deployment's name."""
-        return self.subject.deployment.name
-
-    @property
     def probed_at(self) -> float:
         """Instant of the newest probe that counts; minus infinity if there is none."""
         return self.memory.probes[-1][0] if self.memory.probes else float("-inf")
