@@ -7,7 +7,7 @@ from aiohttp import web
 from autoscaler.core.model import Json
 from autoscaler.emulator.access import PLATFORM, require_project
 from autoscaler.emulator.faults import FaultKind, Operation
-from autoscaler.emulator.lifecycle import State, Unit
+from autoscaler.emulator.lifecycle import Unit
 from autoscaler.emulator.orders import read_deploy_order
 from autoscaler.emulator.platform import Impossible, Platform
 from autoscaler.emulator.replies import (
@@ -123,7 +123,7 @@ def _describe(request: web.Request, unit: Unit) -> Body:
         "model_name": who.model.name,
         "region": who.offer.region,
         "status": forced.word if forced else unit.status_word,
-        "endpoint_url": _shown_endpoint(platform, unit),
+        "endpoint_url": platform.shown_endpoint(unit),
         "gpu_config_id": who.offer.config_id,
         "gpu_count": who.gpu_count,
         "replicas": unit.current,
@@ -131,14 +131,6 @@ def _describe(request: web.Request, unit: Unit) -> Body:
         "updated_at": _rfc3339(unit.updated_at),
         "uptime_seconds": unit.uptime_seconds(platform.now()),
     }
-
-
-def _shown_endpoint(platform: Platform, unit: Unit) -> str | None:
-    """`endpoint_url` is null until ready; whether it stays in a transition is configurable."""
-    stays = unit.state is State.SCALING and unit.identity.rules.endpoint_in_transition
-    if unit.state is not State.READY and not stays:
-        return None
-    return platform.endpoint_url(unit.identity.name)
 
 
 def _rfc3339(at: float) -> str:

@@ -55,6 +55,15 @@ class Platform:
         """Return the inference URL of a deployment, whatever its state."""
         return f"{self.origin}/inference/{name}/v1"
 
+    def shown_endpoint(self, unit: Unit) -> str | None:
+        """`endpoint_url` as a read shows it: null until ready; whether it stays in a transition is
+        configurable.
+        """
+        stays = unit.state is State.SCALING and unit.identity.rules.endpoint_in_transition
+        if unit.state is not State.READY and not stays:
+            return None
+        return self.endpoint_url(unit.identity.name)
+
     def now(self) -> float:
         """The present instant of the emulator's time line."""
         return self.timeline.now()
