@@ -187,12 +187,13 @@ class CompletionProber:
         finally:
             if sampler is not None:
                 sampler.unwatch()
+        if sampler is not None:
+            exchange.worst_lag = sampler.worst_since(began)
         context = replace(
             context,
             id=run.id,
             sent_at=run.sent_at,
             secret=run.credential.value,
-            worst_lag=0.0 if sampler is None else sampler.worst_since(began),
         )
         result = build_result(context, exchange, self._config)
         run.memory.learn(run.deployment.name, result, server=exchange.server)

@@ -64,6 +64,9 @@ class Exchange:
     first_delay: float = 0.0
     """By how much our own loop may have been late at the first token, in seconds."""
     last_delay: float = 0.0
+    """The same at the last token."""
+    worst_lag: float = 0.0
+    """Largest lateness of our own loop meanwhile, in seconds."""
     reads: list[tuple[float, bytes]] | None = None
     """Raw reads with their offsets, kept for a debug story only."""
 

@@ -40,8 +40,6 @@ class Context:
     id: str = ""
     secret: str = ""
     """The key, to strike it from whatever the server echoes."""
-    worst_lag: float = 0.0
-    """Largest lag of our loop during the probe, in seconds."""
 
 
 def build_result(context: Context, exchange: Exchange, config: ProbeConfig) -> ProbeResult:
@@ -54,7 +52,7 @@ def build_result(context: Context, exchange: Exchange, config: ProbeConfig) -> P
         failure, detail = None, ""  # there is no stream to judge: an answer was all we wanted
     else:
         failure, detail = verdict.failure, verdict.detail
-    itl, refused = _trusted_times(context, exchange, verdict)
+    itl, refused = _trusted_times(exchange, verdict)
     arrivals = exchange.transcript.arrivals
     tokens = (arrivals.reads[0].at, arrivals.last_at) if arrivals.reads else None
     return ProbeResult(
@@ -95,6 +93,7 @@ def judge_exchange(model: str, exchange: Exchange, config: ProbeConfig) -> Verdi
         exchange.transcript,
         model=model if config.require_model else None,
         require_done=config.require_done,
+        own_lag=exchange.worst_lag,
     )
 
 
@@ -125,9 +124,7 @@ def _detail(fault: Fault, exchange: Exchange) -> str:
     return f"{fault.detail}: {exchange.refusal}" if exchange.refusal else fault.detail
 
 
-def _trusted_times(
-    context: Context, exchange: Exchange, verdict: Verdict
-) -> tuple[float | None, str]:
+def _trusted_times(exchange: Exchange, verdict: Verdict) -> tuple[float | None, str]:
     """ITL as far as our own loop did not spoil it, and why token times are refused (empty = not).
 
     The mean depends on two readings only; single gaps on all of them, so the rule is harder there.
@@ -138,7 +135,7 @@ def _trusted_times(
         span = arrivals.last_at - arrivals.reads[0].at
         if exchange.first_delay + exchange.last_delay > LARGEST_ITL_ERROR * span:
             itl = None
-    worst = context.worst_lag
+    worst = exchange.worst_lag
     allowed = LARGEST_TIMES_LAG_SECONDS
     if timing.itl_seconds is not None:
         allowed = min(allowed, LARGEST_TIMES_LAG_SHARE * timing.itl_seconds)
@@ -154,7 +151,7 @@ def _untrusted(
     fault = exchange.fault
     if fault is not None and fault.untrusted is not None:
         reasons.append(fault.untrusted)
-    if context.worst_lag > LARGEST_LAG_SECONDS:
+    if exchange.worst_lag > LARGEST_LAG_SECONDS:
         reasons.append(UntrustedReason.CLIENT_FAULT)
     if ok:  # a failure has no latency that could be spoiled
         reasons += _spoiled(context, exchange, verdict, config)

@@ -22,6 +22,8 @@ FEWEST_READS: Final = 6
 """Distinct reads below which a stream cannot be heard through (real-engines.md 7.8)."""
 LARGEST_MERGED_SHARE: Final = 0.5
 """Share of chunks with company in their read above which something on the way buffers."""
+LARGEST_OWN_LAG_SECONDS: Final = 0.01
+"""Lateness of our own loop from which merged reads are no sign of a buffer."""
 LARGEST_COUNT_ERROR: Final = 0.25
 """Share of tokens that chunks may fall short of the total before latency is unknowable."""
 
@@ -78,20 +80,24 @@ class Timing:
     """True if something on the way held tokens back: no time of this stream is a latency."""
 
 
-def judge_times(arrivals: Arrivals, *, total: int | None) -> Timing:
-    """What `arrivals` can carry; `total` is the server's last count of tokens, None if none."""
+def judge_times(arrivals: Arrivals, *, total: int | None, own_lag: float = 0.0) -> Timing:
+    """What `arrivals` can carry; `total` is the server's last count of tokens, None if none.
+
+    Where our own loop was late (`own_lag`, seconds) merged reads are our doing: then nobody is
+    said to buffer, and still nothing is heard.
+    """
     counts = _counts(arrivals, total)
     tokens = total if total is not None else (arrivals.chunks or None)
-    buffered = _is_buffered(arrivals)
-    refused = _refused_because(arrivals, counts, total=total, buffered=buffered)
+    merged = _is_merged(arrivals)
+    refused = _refused_because(arrivals, counts, total=total, merged=merged)
     return Timing(
         tokens=tokens,
-        itl_seconds=None if buffered else _mean_latency(arrivals, tokens, counts=counts),
+        itl_seconds=None if merged else _mean_latency(arrivals, tokens, counts=counts),
         token_times=tuple(
             (read.at, count) for read, count in zip(arrivals.reads, counts or (), strict=False)
         ),
         times_refused_because=refused,
-        buffered=buffered,
+        buffered=merged and own_lag < LARGEST_OWN_LAG_SECONDS,
     )
 
 
@@ -135,7 +141,7 @@ def _mean_latency(
     return (arrivals.last_at - first.at) / after_first
 
 
-def _is_buffered(arrivals: Arrivals) -> bool:
+def _is_merged(arrivals: Arrivals) -> bool:
     """Six chunks could have come in six reads; if fewer or mostly shared, something waited."""
     if arrivals.chunks < FEWEST_READS:
         return False
@@ -144,12 +150,12 @@ def _is_buffered(arrivals: Arrivals) -> bool:
 
 
 def _refused_because(
-    arrivals: Arrivals, counts: list[int] | None, *, total: int | None, buffered: bool
+    arrivals: Arrivals, counts: list[int] | None, *, total: int | None, merged: bool
 ) -> str:
     reads = len(arrivals.reads)
     if not reads:
         return "no token came"
-    if buffered:
+    if merged:
         shared = sum(read.chunks for read in arrivals.reads if read.chunks > 1)
         return f"{shared} of {arrivals.chunks} chunks shared a read ({reads} distinct reads)"
     if reads < FEWEST_READS:

@@ -36,13 +36,20 @@ class Verdict:
     model: str
 
 
-def judge(transcript: Transcript, *, model: str | None, require_done: bool = True) -> Verdict:
-    """The verdict on a stream that has ended; `model` None = any name will do.
+def judge(
+    transcript: Transcript,
+    *,
+    model: str | None,
+    require_done: bool = True,
+    own_lag: float = 0.0,
+) -> Verdict:
+    """The verdict on a stream that has ended; `model` None = any name will do, `own_lag` is the
+    largest lateness of our own loop meanwhile, in seconds.
 
     A stream that ended by a deadline is judged for what came before it; which deadline it was is
     the caller's to say.
     """
-    timing = judge_times(transcript.arrivals, total=transcript.total)
+    timing = judge_times(transcript.arrivals, total=transcript.total, own_lag=own_lag)
     failure, detail = _failure(transcript, model=model, require_done=require_done)
     buffered = timing.buffered
     reasoned_first = transcript.first_reasoning_at is not None

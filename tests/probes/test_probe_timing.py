@@ -68,6 +68,16 @@ def test_a_gateway_that_buffers_leaves_no_latency() -> None:
     assert "24 of 24 chunks shared a read" in timing.times_refused_because
 
 
+def test_reads_merged_by_our_own_loop_are_no_buffer() -> None:
+    arrivals = Arrivals()
+    for _ in range(24):
+        arrivals.add(0.5, chunks=1, counted=None)
+    timing = judge_times(arrivals, total=None, own_lag=0.3)
+    assert not timing.buffered
+    assert timing.itl_seconds is None
+    assert timing.times_refused_because
+
+
 def test_half_of_the_chunks_may_share_a_read_and_not_more() -> None:
     half = [(0.05 * i, 1) for i in range(12)] + [(1 + 0.05 * i, 2) for i in range(6)]
     more = [(0.05 * i, 1) for i in range(10)] + [(1 + 0.05 * i, 2) for i in range(6)]
