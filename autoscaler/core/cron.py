@@ -14,14 +14,60 @@ from zoneinfo import ZoneInfo
 
 from autoscaler.core.policy import Schedule
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
-    )
-}
-_DAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
-_NO_NAMES: dict[str, int] = {}
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One of the five fields: its name, its bounds and the names of its values."""
+
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+    """Three letters each, the first for `low`."""
+
+    def values(self, text: str) -> tuple[int, ...]:
+        """Return the values that a field's text allows, ascending. Raises ValueError."""
+        found: set[int] = set()
+        for part in text.lower().split(","):
+            span, slash, step = part.partition("/")
+            first, last = self._span(span)
+            if slash and span != "*" and "-" not in span:
+                last = self.high  # `5/15` goes on to the end
+            found.update(range(first, last + 1, self._step(step) if slash else 1))
+        return tuple(sorted(found))
+
+    def _span(self, text: str) -> tuple[int, int]:
+        if text == "*":
+            return self.low, self.high
+        head, dash, tail = text.partition("-")
+        first = self._number(head)
+        last = self._number(tail) if dash else first
+        if last < first:
+            raise ValueError(f"cron {self.name} '{text}' runs backwards")
+        return first, last
+
+    def _number(self, text: str) -> int:
+        number = -1
+        if text in self.names:
+            number = self.low + self.names.index(text)
+        elif text.isdecimal():
+            number = int(text)
+        if not self.low <= number <= self.high:
+            raise ValueError(f"cron {self.name} '{text}' is not within {self.low} to {self.high}")
+        return number
+
+    def _step(self, text: str) -> int:
+        if not text.isdecimal() or int(text) < 1:
+            raise ValueError(f"cron {self.name} step '{text}' is no whole number above 0")
+        return int(text)
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MINUTE = Field("minute", 0, 59)
+_HOUR = Field("hour", 0, 23)
+_DAY = Field("day of month", 1, 31)
+_MONTH = Field("month", 1, 12, _MONTHS)
+_WEEKDAY = Field("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +99,11 @@ def parse_cron(expression: str) -> Cron:
         raise ValueError(f"cron '{expression}' has {len(fields)} fields, 5 are wanted")
     minute, hour, day, month, weekday = fields
     return Cron(
-        minutes=_field("minute", minute, 0, 59, _NO_NAMES),
-        hours=_field("hour", hour, 0, 23, _NO_NAMES),
-        days=frozenset(_field("day of month", day, 1, 31, _NO_NAMES)),
-        months=frozenset(_field("month", month, 1, 12, _MONTHS)),
-        weekdays=frozenset(n % 7 for n in _field("day of week", weekday, 0, 7, _DAYS)),
+        minutes=_MINUTE.values(minute),
+        hours=_HOUR.values(hour),
+        days=frozenset(_DAY.values(day)),
+        months=frozenset(_MONTH.values(month)),
+        weekdays=frozenset(n % 7 for n in _WEEKDAY.values(weekday)),
         either_day=not day.startswith("*") and not weekday.startswith("*"),
     )
 
@@ -86,39 +132,3 @@ def _instants(cron: Cron, day: date, zone: ZoneInfo) -> Iterator[float]:
     for hour in reversed(cron.hours):
         for minute in reversed(cron.minutes):
             yield datetime.combine(day, time(hour, minute), zone).timestamp()
-
-
-def _field(
-    name: str,
-    text: str,
-    low: int,
-    high: int,
-    names: dict[str, int],  # noqa: PLR0913  # a field is its bounds and names
-) -> tuple[int, ...]:
-    values: set[int] = set()
-    for part in text.lower().split(","):
-        span, _, step_text = part.partition("/")
-        first, last = _span(name, span, (low, high), names)
-        if _ and span not in {"*"} and "-" not in span:
-            last = high
-        step = _number(name, step_text, (1, high), _NO_NAMES) if _ else 1
-        values.update(range(first, last + 1, step))
-    return tuple(sorted(values))
-
-
-def _span(name: str, text: str, bounds: tuple[int, int], names: dict[str, int]) -> tuple[int, int]:
-    if text == "*":
-        return bounds
-    head, dash, tail = text.partition("-")
-    first = _number(name, head, bounds, names)
-    last = _number(name, tail, bounds, names) if dash else first
-    if last < first:
-        raise ValueError(f"cron {name} '{text}' runs backwards")
-    return first, last
-
-
-def _number(name: str, text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
-    number = names.get(text, int(text) if text.isdecimal() else -1)
-    if not bounds[0] <= number <= bounds[1]:
-        raise ValueError(f"cron {name} '{text}' is not within {bounds[0]} to {bounds[1]}")
-    return number

@@ -91,21 +91,19 @@ def season(record: Record, number: int, ahead: int) -> float | None:
     """The same time on former days, in proportion to how today compares; None without any."""
     now = record.bin(number)
     pairs = [
-        (past[0], then[0])
+        (one[0], other[0])
         for days in range(1, 15)
-        if (past := record.bin(number - days * DAY_BINS)) is not None
-        and (then := record.bin(number + ahead - days * DAY_BINS)) is not None
+        if (one := record.bin(number - days * DAY_BINS)) is not None
+        and (other := record.bin(number + ahead - days * DAY_BINS)) is not None
     ]
     if now is None or not pairs:
         return None
     # the newest days count most: a week ago a fifth of yesterday
     weights = [0.8**index for index in range(len(pairs))]
-    past, then = (
-        sum(w * pair[side] for w, pair in zip(weights, pairs, strict=True)) / sum(weights)
-        for side in (0, 1)
-    )
-    today = min(MOST_RISE, max(0.5, now[0] / past)) if past > 0.0 else 1.0
-    return min(MOST_RISE * max(now[0], 0.1), then * today)
+    past = sum(w * before for w, (before, _) in zip(weights, pairs, strict=True)) / sum(weights)
+    then = sum(w * after for w, (_, after) in zip(weights, pairs, strict=True)) / sum(weights)
+    today = min(MOST_RISE, max(0.5, now[0] / past))
+    return min(MOST_RISE * now[0], then * today)
 
 
 def judged(forecast: Forecast, record: Record, terms: Terms) -> Forecast:

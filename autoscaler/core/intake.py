@@ -5,6 +5,7 @@ model or GPU makes everything learned about latencies void.
 """
 
 from dataclasses import replace
+
 from autoscaler.core import alpha as alphas
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
@@ -138,7 +139,7 @@ def _with_trial(state: State, now: float) -> State:
         return state
     trial = trials.judged(state.trial, state.counts, state.samples, now=now)
     alpha = state.alpha
-    if trial is not None and trial.failed and not (state.trial and state.trial.failed):
+    if trial is not None and trial.failed and not state.trial.failed:
         solved = trials.solved_alpha(trial)
         if solved is not None:
             alpha = replace(alpha, solved=solved)

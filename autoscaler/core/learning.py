@@ -217,7 +217,7 @@ def _drifted(learning: Learning, chunk: Chunk) -> Learning:
     if curve is None or not learning.audible:
         return learning
     rate = (chunk.prompts + 0.5) / chunk.seconds
-    step = math.sqrt((chunk.prompts + 0.5)) / (chunk.prompts + 0.5)
+    step = math.sqrt(chunk.prompts + 0.5) / (chunk.prompts + 0.5)
     high = log_ratio_at(learning.rates, rate * math.exp(step))
     low = log_ratio_at(learning.rates, rate * math.exp(-step))
     expected = 0.5 * (high + low)

@@ -12,6 +12,7 @@ from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
 from autoscaler.core.state import Attention, State
 from autoscaler.core.trial import Trial
+from autoscaler.core.words import Verdict
 
 
 def remembered(state: State, case: Case, decision: Decision, recommended: int) -> State:
