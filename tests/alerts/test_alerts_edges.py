@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from helpers_alert_cases import CALM, plane, slo
+from helpers_alert_facts import CALM, plane, slo
 from helpers_alerts import RULES, T0, Story, decision, fleet, instants, subject, with_status
 
 from autoscaler.core.alerting.conditions import fleet as of_fleet
