@@ -76,8 +76,9 @@ class LoopClock:
 class _JumpingSelector(selectors.DefaultSelector):
     """Polls without waiting, and asks its loop to jump where waiting would be all there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel_grace_seconds: float) -> None:
         super().__init__()
+        self._grace_seconds = kernel_grace_seconds
         self.virtual_now = 0.0
         self.threads: set[asyncio.Future[Any]] = set()
         """Worker threads under way (aiohttp resolves names in one): time stands still for them,
@@ -90,8 +91,8 @@ class _JumpingSelector(selectors.DefaultSelector):
             return events
         if timeout is None or self.threads:
             return super().select(None)
-        if timeout >= LONG_JUMP_SECONDS:
-            events = super().select(KERNEL_GRACE_SECONDS)
+        if self._grace_seconds and timeout >= LONG_JUMP_SECONDS:
+            events = super().select(self._grace_seconds)
             if events:
                 return events
         self.virtual_now += timeout
@@ -104,8 +105,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     Files and sockets are real. Start no threads of your own on it: time stands still meanwhile.
     """
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+    def __init__(self, *, kernel_grace_seconds: float = KERNEL_GRACE_SECONDS) -> None:
+        """`kernel_grace_seconds` may be 0 where nothing talks over sockets: a day of one-second
+        sleeps would wait 20 s for packets that cannot come.
+        """
+        self._jumping = _JumpingSelector(kernel_grace_seconds)
         super().__init__(self._jumping)
 
     def time(self) -> float:
@@ -122,9 +126,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return future
 
 
-def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+def run_virtual(
+    main: Coroutine[Any, Any, T], *, kernel_grace_seconds: float = KERNEL_GRACE_SECONDS
+) -> T:
     """Run `main` to its end on a fresh virtual-time loop."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+
+    def fresh() -> VirtualTimeLoop:
+        return VirtualTimeLoop(kernel_grace_seconds=kernel_grace_seconds)
+
+    with asyncio.Runner(loop_factory=fresh) as runner:
         return runner.run(main)
 
 

@@ -42,6 +42,8 @@ class Config:
     decide_seconds: float = 15.0
     notify_seconds: float = 1.0
     """How often the outbox is looked at; new rows are also sent at once."""
+    pump_seconds: float = 1.0
+    """How often the plan of probes is looked at where none is due: it changes with every tick."""
     signals_seconds: float = 15.0
     inventory_seconds: float = 600.0
     heartbeat_seconds: float = 60.0

@@ -16,9 +16,6 @@ from autoscaler.daemon.watched import Watched
 from autoscaler.ports import Due
 
 JOB = "probe"
-LONGEST_SLEEP_SECONDS = 1.0
-"""The pump looks at the plan at least so often: the plan changes with every tick."""
-
 SHORTEST_SLEEP_SECONDS = 0.001
 """It never spins, whatever the plan says."""
 
@@ -36,7 +33,7 @@ class Probing:
 
     async def run(self) -> None:
         """Send what is due, again and again, until `stop`."""
-        once = self._board.watched(JOB, LONGEST_SLEEP_SECONDS, self.probe_once)
+        once = self._board.watched(JOB, self._live.config.pump_seconds, self.probe_once)
         while not self._stopping:
             await once()
             await self._parts.clock.sleep(self._pause())
@@ -137,8 +134,9 @@ class Probing:
             self.take(watched, result)
 
     def _pause(self) -> float:
+        longest = self._live.config.pump_seconds
         next_at = self._parts.plan.next_at()
         if next_at is None:
-            return LONGEST_SLEEP_SECONDS
+            return longest
         wait = next_at - self._parts.clock.monotonic()
-        return min(LONGEST_SLEEP_SECONDS, max(SHORTEST_SLEEP_SECONDS, wait))
+        return min(longest, max(SHORTEST_SLEEP_SECONDS, wait))
