@@ -4,7 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
-from alert_stories import Told, faults_of, sweep
+from alert_stories import faults_of, sweep
+from alert_world import Told
 
 WORLDS, STORIES = 10, 50
 
