@@ -24,8 +24,12 @@ from helpers_probes import (
 
 from autoscaler.core.model import Json, ProbeResult
 from autoscaler.core.words import FailureReason, UntrustedReason
+from autoscaler.ports import EndpointProber, ProbePlan, SignalReader
 from autoscaler.probes.completion import CompletionProber
 from autoscaler.probes.config import LONG, SHORT, InferenceKey, Match, ScheduleConfig
+from autoscaler.probes.engine_metrics import EngineMetrics
+from autoscaler.probes.promql import PromqlSignals
+from autoscaler.probes.schedule import ProbeSchedule
 
 Virtual = Callable[[Any], Any]
 Story = Callable[[CompletionProber, Endpoint], Any]
@@ -43,6 +47,17 @@ def tell(virtual: Virtual, script: Script, story: Story, **changes: object) -> A
                 await prober.close()
 
     return virtual(run())
+
+
+def test_prober_plan_and_signals_fit_their_seams() -> None:
+    """The type checker is the judge; this only keeps it looking."""
+    seams: tuple[type[EndpointProber], type[ProbePlan], type[SignalReader], type[SignalReader]] = (
+        CompletionProber,
+        ProbeSchedule,
+        EngineMetrics,
+        PromqlSignals,
+    )
+    assert all(seams)
 
 
 async def once(prober: CompletionProber, endpoint: Endpoint) -> ProbeResult:
