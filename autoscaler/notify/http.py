@@ -1,10 +1,13 @@
 """One POST to a receiver, under the rules that all of them share (monitoring.md §4).
 
 One deadline over all phases, no redirects, no cookies, no proxy from the environment, at most 4 KiB
-of the answer read, and no URL in any error text: receivers' URLs are secrets.
+of the answer read, and no URL in any error text: receivers' URLs are secrets. Link-local addresses,
+where clouds keep their metadata and credentials, are never spoken to, by name or by number.
 """
 
 import asyncio
+import ipaddress
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 
 from autoscaler.core.hosts import unsafe_because
 from autoscaler.notify.config import HttpOptions, Secret
@@ -55,6 +59,20 @@ class Reply:
         return NotDelivered(kind, text, permanent=permanent, retry_after=self.retry_after)
 
 
+class SafeResolver(aiohttp.ThreadedResolver):
+    """The system's resolver, without link-local answers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of `host` that may be spoken to. Raises OSError if none is left."""
+        found = await super().resolve(host, port, family)
+        allowed = [answer for answer in found if not _is_link_local(answer["host"])]
+        if not allowed:
+            raise OSError("the receiver's name leads to a link-local address")
+        return allowed
+
+
 class Http:
     """The session that all receivers share; opened at the first use."""
 
@@ -67,11 +85,7 @@ class Http:
         self, url: str, body: bytes, *, headers: Mapping[str, str], options: HttpOptions
     ) -> Reply:
         """POST once and return the answer. Raises NotDelivered where there is none."""
-        because = unsafe_because(url)
-        if because and not (options.allow_http and urlsplit(url).scheme == "http"):
-            raise NotDelivered(
-                FailureKind.CLIENT_ERROR, f"the receiver's URL {because}", permanent=True
-            )
+        _check(url, options)
         try:
             async with asyncio.timeout(options.timeout_seconds):
                 return await self._post(url, body, headers=headers, options=options)
@@ -107,7 +121,7 @@ class Http:
         if self._session is None:
             # Alerts are rare: a kept connection would only be found dead when it matters.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
+                connector=aiohttp.TCPConnector(force_close=True, resolver=SafeResolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
@@ -120,6 +134,28 @@ class Http:
             context.load_verify_locations(cafile=ca_file)
             self._tls[ca_file] = context
         return self._tls[ca_file]
+
+
+def _check(url: str, options: HttpOptions) -> None:
+    """Refuse what is not safe to send to. Raises NotDelivered."""
+    parts = urlsplit(url)
+    because = unsafe_because(url)
+    if options.allow_http and parts.scheme == "http":
+        because = ""
+    if _is_link_local(parts.hostname or ""):
+        because = "leads to a link-local address"
+    if because:
+        text = f"the receiver's URL {because}"
+        raise NotDelivered(FailureKind.CLIENT_ERROR, text, permanent=True)
+
+
+def _is_link_local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local
 
 
 def ask(secret: Secret) -> str:

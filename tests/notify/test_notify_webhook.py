@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from autoscaler.clock import SystemClock
 from autoscaler.notify.config import HttpOptions, WebhookConfig
-from autoscaler.notify.http import Http
+from autoscaler.notify.http import Http, SafeResolver
 from autoscaler.notify.receiver import Attempt, FailureKind, NotDelivered
 from autoscaler.notify.webhook import WebhookReceiver, sign
 
@@ -179,3 +179,25 @@ async def test_nothing_that_is_logged_or_shown_holds_the_url(
         with pytest.raises(NotDelivered) as caught:
             await post(config)
     assert "very-secret" not in str(caught.value) + repr(config)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "https://169.254.1.1/",
+        "https://[fe80::1]/",
+        "https://[::ffff:169.254.169.254]/",
+    ],
+)
+async def test_link_local_addresses_are_never_spoken_to(url: str) -> None:
+    config = WebhookConfig(name="hook", url=lambda: url, http=HttpOptions(allow_http=True))
+    with pytest.raises(NotDelivered, match="link-local"):
+        await post(config)
+
+
+async def test_a_name_that_leads_to_a_link_local_address_is_refused() -> None:
+    with pytest.raises(OSError, match="link-local"):
+        await SafeResolver().resolve("169.254.169.254", 80)
+    answers = await SafeResolver().resolve("127.0.0.1", 80)
+    assert [answer["host"] for answer in answers] == ["127.0.0.1"]
