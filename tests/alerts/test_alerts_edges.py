@@ -19,10 +19,10 @@ from autoscaler.core.alerting.state import (
     state_documents,
 )
 from autoscaler.core.codec import Undecodable, encode
-from autoscaler.core.model import Ask
+from autoscaler.core.model import Ask, Notice
 from autoscaler.core.redaction import HIDDEN, cut, redact, safe
 from autoscaler.core.snapshot import AlertState, JobView, ReceiverView
-from autoscaler.core.words import Status
+from autoscaler.core.words import Status, Verdict
 
 
 def test_an_alert_that_left_the_catalogue_ends() -> None:
@@ -133,6 +133,15 @@ def test_a_warning_about_a_receiver_that_waits_half_an_hour() -> None:
     seen = story.found("NeevNotifyFailing")
     assert seen is not None
     assert "has waited for 33 min" in seen.description
+
+
+def test_a_blind_decision_ends_no_notice() -> None:
+    story = Story()
+    told = (Notice(kind="capped_budget", because="the cap refuses it"),)
+    story.see_one(T0, notices=told)
+    for at in instants(T0 + 15, 60):
+        story.see_one(at, decision=decision(at, verdict=Verdict.BLIND))
+    assert "NeevBudgetCapped" in story.firing()
 
 
 def test_only_what_changed_is_written() -> None:

@@ -29,7 +29,10 @@ _STOPPED = (Reason.PAUSED, Reason.OVERRIDE, Reason.ADVISORY, Reason.UNMANAGED)
 
 
 def notice(kind: str) -> Callable[[DeploymentScope], Sequence[Finding]]:
-    """Return the condition that the step's own notice of this kind holds."""
+    """Return the condition that the step's own notice of this kind holds.
+
+    Notices are repeated for as long as they are true; a blind step that tells none proves nothing.
+    """
 
     def condition(scope: DeploymentScope) -> Sequence[Finding]:
         decision = scope.subject.decision
@@ -39,7 +42,7 @@ def notice(kind: str) -> Callable[[DeploymentScope], Sequence[Finding]]:
             if told.kind == kind:
                 text = told.because[:1].upper() + told.because[1:] + "."
                 return (Finding(look=Look.BAD, data_at=decision.at, description=text),)
-        return good(decision.at)
+        return unknown() if decision.verdict is Verdict.BLIND else good(decision.at)
 
     return condition
 
