@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 POLL_SECONDS = 0.4
-PROBE_SECONDS = 2.0
+PROBE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)

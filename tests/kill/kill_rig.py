@@ -136,8 +136,10 @@ class Rig:
             return decode(Truth, await answer.json())
 
     async def scale_by_hand(self, name: str, replicas: int) -> None:
-        """Somebody else's scale call."""
+        """Somebody else's scale call, if it would change something."""
         where, unit = self.where, (await self.truth()).deployment(name)
+        if unit.target == replicas:
+            return
         url = (
             f"{where['base_url']}/api/v1beta1/orgs/{where['org_id']}/projects/"
             f"{where['project_id']}/aimodels/{unit.id}/scale"

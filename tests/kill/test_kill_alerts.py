@@ -7,7 +7,7 @@ import pytest
 from alert_stories import faults_of, sweep
 from alert_world import Told
 
-WORLDS, STORIES = 10, 50
+WORLDS, STORIES = 5, 100
 
 
 def told(event: str, *, episode: int = 1, collapsed: bool = False) -> Told:
@@ -42,7 +42,7 @@ async def test_a_small_sweep_loses_and_doubles_nothing(tmp_path: Path, rng: rand
 async def test_the_whole_sweep_loses_and_doubles_nothing(
     world: int, tmp_path: Path, rng: random.Random
 ) -> None:
-    """10 worlds of 50 stories: 500 stories."""
+    """5 worlds of 100 stories each."""
     tally = await sweep(tmp_path, stories=STORIES, rng=rng)
     print(f"world {world}: {tally.text()}")
     assert tally.faults == []
