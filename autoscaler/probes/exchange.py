@@ -226,6 +226,8 @@ class Conversation:
     def _time_out(self, exchange: Exchange) -> None:
         transcript = exchange.transcript
         reason = self._deadline(exchange)[1]
+        if transcript.end is not End.OPEN:
+            return  # what waited to be parsed had ended it
         if transcript.finish_reason and not self.limits.require_done:
             transcript.close(End.CLEAN)
             return

@@ -392,6 +392,35 @@ def test_each_phase_ends_to_50_ms_whatever_keep_alive_comments_say(
     assert hung_up_at == [pytest.approx(DEADLINES[reason], abs=0.05)]
 
 
+def test_an_end_that_waited_to_be_parsed_is_no_timeout(virtual: Virtual) -> None:
+    """A broken event amid tokens, and then silence: malformed, not stalled."""
+
+    async def script(talk: Talk) -> None:
+        await talk.head()
+        for i in range(5):
+            await talk.event(token(f" w{i}"))
+            await asyncio.sleep(0.1)
+        await talk.event("{broken")
+        await talk.gone()
+
+    assert tell(virtual, script, once).failure is FailureReason.MALFORMED_SSE
+
+
+def test_without_a_wanted_done_a_finish_reason_is_the_end(virtual: Virtual) -> None:
+    """The server leaves the connection open: two seconds of grace, then it is a success."""
+
+    async def script(talk: Talk) -> None:
+        await talk.head()
+        for i in range(8):
+            await asyncio.sleep(0.1)
+            await talk.event(token(f" w{i}", finish="stop" if i == 7 else None))
+        await talk.gone()
+
+    result = tell(virtual, script, once, require_done=False)
+    assert result.ok
+    assert result.duration_seconds == pytest.approx(2.8, abs=0.05)
+
+
 def test_a_slow_deployment_earns_patience_for_its_headers(virtual: Virtual) -> None:
     """It held its headers back for 1.5 s; next time 3.5 s are no failure, though the limit is 2."""
     delays = [1.5, 3.5]
