@@ -2,9 +2,9 @@
 
 Deadlines are our own, one per phase, on loop time. aiohttp's `ClientTimeout` raises the same bare
 error for every phase and rounds up above 5 s; its read timeout is reset by keep-alive comments.
-While tokens come, the deadline moves on without a new timer: when the timer fires, one looks
-whether the deadline has moved, and if so waits on. So a token costs no timer, and the deadline
-stays exact.
+While tokens come, the deadline only moves on, and that takes no new timer: when the timer fires,
+one looks whether the deadline has moved, and if so waits on. So a token costs no timer, and the
+deadline stays exact.
 """
 
 import asyncio
@@ -187,7 +187,9 @@ class Conversation:
                 exchange.fault = fault_of(error, has_headers=True, is_tls=False)
 
     async def _read_on(self, content: aiohttp.StreamReader, exchange: Exchange) -> None:
-        """Read until the stream ends. Being cancelled between two reads loses nothing."""
+        """Read until the stream ends, or a phase with a nearer deadline begins. Being cancelled
+        between two reads loses nothing.
+        """
         transcript, began = exchange.transcript, exchange.began
         monotonic, sampler = self.clock.monotonic, self.sampler
         while transcript.end is End.OPEN:
@@ -206,6 +208,9 @@ class Conversation:
                 exchange.reads.append((now - began, read))
             if transcript.size > self.limits.max_response_bytes:
                 transcript.close(End.MALFORMED, "the response is larger than any completion")
+            has_begun = is_first and transcript.first_token_at is not None
+            if has_begun or (transcript.eager and transcript.finish_reason):
+                return
 
     def _deadline(self, exchange: Exchange) -> tuple[float, FailureReason]:
         """Loop time at which the present phase ends, and what its passing is called."""
