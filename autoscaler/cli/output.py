@@ -58,15 +58,13 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=not _speaks_utf8(), default=str))
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str, title: str = ""
-) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Print a table, or the sentence `empty` where it has no row. Numbers stand to the right."""
     listed = [[cell(value) for value in row] for row in rows]
     if not listed:
         say(empty)
         return
-    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     for number, column in enumerate(columns):
         is_number = all(_is_number(row[number]) for row in listed)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
