@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
-from helpers_notify import EPOCH, change_row, row
+from helpers_notify import EPOCH, change_row, opened, parts, put, row
 from helpers_tls import certificates
 
+from autoscaler.clock import run_virtual
 from autoscaler.core.notification import Notification
 from autoscaler.notify.config import SmtpConfig
 from autoscaler.notify.receiver import Attempt, FailureKind, NotDelivered
@@ -242,3 +243,44 @@ async def test_a_change_is_a_short_mail(authority: tuple[ssl.SSLContext, Path]) 
     async with mail_server(box, authority[0]):
         await send(box, authority[1], change_row())
     assert "2 → 4 replicas" in box.mail()["Subject"]
+
+
+async def test_a_connection_that_breaks_is_tried_again() -> None:
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    server = await asyncio.start_server(drop, "127.0.0.1", 0)
+    box = Mailbox(port=server.sockets[0].getsockname()[1])
+    with pytest.raises(NotDelivered) as caught:
+        await send(box, None, row())
+    assert caught.value.kind is FailureKind.NETWORK
+    server.close()
+    await server.wait_closed()
+
+
+def test_an_hour_without_the_server_loses_nothing(authority: tuple[ssl.SSLContext, Path]) -> None:
+    async def story() -> None:
+        seams, box = parts(), Mailbox(on_data="451 greylisted")
+        async with mail_server(box, authority[0]):
+            config = SmtpConfig(
+                name="hook",
+                host="127.0.0.1",
+                port=box.port,
+                sender="neevscale@example.com",
+                to=TO,
+                ca_file=str(authority[1]),
+            )
+            async with opened([SmtpReceiver(config)], seams) as outbox:
+                put(seams.store, row())
+                for step in range(28):
+                    box.on_data = "451 greylisted" if step < 24 else ""
+                    await outbox.send_due()
+                    await outbox.drain()
+                    await asyncio.sleep(150)
+                put(seams.store, row("resolve", at=seams.clock.now()))
+                await outbox.send_due()
+                await outbox.drain()
+        subjects = [box.mail(index)["Subject"] for index in range(len(box.mails))]
+        assert [subject.split("]")[0] for subject in subjects] == ["[critical", "[resolved"]
+
+    run_virtual(story())
