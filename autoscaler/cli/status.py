@@ -57,5 +57,7 @@ def _row(view: dict[str, Any]) -> tuple[object, ...]:
 
 
 def milliseconds(seconds: float | None) -> str | None:
-    """A latency for people; None stays None."""
-    return None if seconds is None else f"{seconds * 1000:.3g} ms"
+    """A latency for people: seconds from one on; None stays None."""
+    if seconds is None:
+        return None
+    return f"{seconds:.3g} s" if seconds >= 1.0 else f"{seconds * 1000:.3g} ms"

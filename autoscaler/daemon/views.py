@@ -25,6 +25,10 @@ from autoscaler.daemon.watched import Watched
 
 RECENT_SECONDS = 600.0
 """Probes that quantiles and the success ratio are taken over: 20 at the slowest usual pace."""
+PRICES_SECONDS = 60.0
+"""Without an answer from the inventory, prices are called unknown only so long after the start:
+its read and that of the list begin together, and it has its retries.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,8 @@ def _warnings(scene: Scene, views: Iterable[DeploymentView], now: float) -> tupl
     told = [*scene.warnings, *scene.live.config.warnings]
     for view in views:
         told += warnings.about_deployment(view.deployment, view.policy)
-    told += warnings.about_prices(scene.fleet, scene.book, now)
+    if scene.fleet.inventory_at is not None or now - scene.started_at >= PRICES_SECONDS:
+        told += warnings.about_prices(scene.fleet, scene.book, now)
     return tuple(told)
 
 

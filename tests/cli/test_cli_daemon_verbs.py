@@ -12,6 +12,7 @@ from helpers_cli import Console, call, daemon
 from helpers_web import TOKEN
 from helpers_web_fleet import NOW, name_of
 
+from autoscaler.cli.status import milliseconds
 from autoscaler.core.words import FailureReason
 from autoscaler.settings.environment import URL_VARIABLE
 
@@ -53,6 +54,17 @@ def test_explain_tells_each_step_and_what_other_counts_would_bring(env: dict[str
     assert "Step by step:" in ended.out
     assert "With another count:" in ended.out
     assert "Policy:" in ended.out
+
+
+def test_explain_tells_the_decision_in_force_and_not_the_last_kept_one(env: dict[str, str]) -> None:
+    """A decision that says the same as before is kept only every five minutes."""
+    fleet = json.loads(call("status", "-o", "json", env=env).out)
+    decision = json.loads(call("explain", NAME, "-o", "json", env=env).out)["decision"]
+    assert decision in [view["decision"] for view in fleet["deployments"]]
+
+
+def test_a_latency_of_seconds_is_shown_in_seconds() -> None:
+    assert [milliseconds(value) for value in (None, 0.0131, 1.2)] == [None, "13.1 ms", "1.2 s"]
 
 
 def test_explain_at_an_instant_tells_the_decision_in_force_then(env: dict[str, str]) -> None:
