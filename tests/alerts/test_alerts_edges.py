@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from helpers_alert_facts import CALM, plane, slo
-from helpers_alerts import RULES, T0, Story, decision, fleet, instants, subject, with_status
+from helpers_alerts import RULES, T0, Story, decision, fleet, instants, probe, subject, with_status
 
 from autoscaler.core.alerting.conditions import fleet as of_fleet
 from autoscaler.core.alerting.findings import FleetScope, Look
@@ -22,7 +22,7 @@ from autoscaler.core.codec import Undecodable, encode
 from autoscaler.core.model import Ask, Notice
 from autoscaler.core.redaction import HIDDEN, cut, redact, safe
 from autoscaler.core.snapshot import AlertState, JobView, ReceiverView
-from autoscaler.core.words import Status, Verdict
+from autoscaler.core.words import FailureReason, Status, Verdict
 
 
 def test_an_alert_that_left_the_catalogue_ends() -> None:
@@ -142,6 +142,20 @@ def test_a_blind_decision_ends_no_notice() -> None:
     for at in instants(T0 + 15, 60):
         story.see_one(at, decision=decision(at, verdict=Verdict.BLIND))
     assert "NeevBudgetCapped" in story.firing()
+
+
+def test_a_clock_that_is_set_back_freezes_no_alert() -> None:
+    story = Story()
+    back = T0 - 3600
+    failed = with_status(Status.FAILED)
+    for at in instants(T0, 3):
+        broken = (probe(at, FailureReason.CONNECT),)
+        story.see_one(at, probes=broken)
+    story.see_one(T0 + 45, deployment=failed, confirmed_failed=True)
+    assert {"NeevEndpointDown", "NeevDeploymentFailed"} <= story.firing()
+    for at in instants(back, 4):
+        story.see_one(at, probes=(probe(at),))
+    assert story.firing() & {"NeevEndpointDown", "NeevDeploymentFailed"} == set()
 
 
 def test_only_what_changed_is_written() -> None:

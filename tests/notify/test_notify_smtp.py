@@ -258,6 +258,7 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
     await server.wait_closed()
 
 
+@pytest.mark.slow
 def test_an_hour_without_the_server_loses_nothing(authority: tuple[ssl.SSLContext, Path]) -> None:
     async def story() -> None:
         seams, box = parts(), Mailbox(on_data="451 greylisted")

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 from autoscaler.core.alerting.catalogue import BY_NAME
 from autoscaler.core.alerting.facts import DeploymentFacts, FleetFacts
 from autoscaler.core.alerting.findings import Finding, Look
-from autoscaler.core.alerting.lifecycle import advance, begin, end, fingerprint, is_open, miss
+from autoscaler.core.alerting.lifecycle import (
+    advance,
+    after_clock_step,
+    begin,
+    end,
+    fingerprint,
+    is_open,
+    miss,
+)
 from autoscaler.core.alerting.spec import AlertSpec
 from autoscaler.core.alerting.state import Record
 from autoscaler.core.snapshot import AlertState
@@ -80,6 +88,8 @@ class Book:
         self.seen.add(key)
         record = self.records.get(key)
         identity = subject.deployment.id if subject else ""
+        if record is not None:
+            record = after_clock_step(record, self.facts.at)
         if record is not None and is_open(record):
             if record.deployment_id == identity:
                 self._put(key, advance(record, spec, finding, at=self.facts.at))

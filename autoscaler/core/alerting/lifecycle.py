@@ -25,6 +25,8 @@ WITHDRAWN_SECONDS = 3600.0
 """How long the subject of an alert (a receiver, a credential) must be missing from the facts before
 the alert ends: it was taken out of the configuration.
 """
+CLOCK_SLACK_SECONDS = 1.0
+"""How far before the present instant evidence is still taken after the clock was set back."""
 EVIDENCE_LIMIT = 200
 DESCRIPTION_LIMIT = 600
 
@@ -48,6 +50,13 @@ def louder(one: Severity, other: Severity) -> Severity:
 def is_open(record: Record | None) -> bool:
     """Whether there is an episode that has not ended."""
     return record is not None and record.state is not AlertState.RESOLVED
+
+
+def after_clock_step(record: Record, at: float) -> Record:
+    """Return a record that newer evidence can move: none is from the future, so if its newest
+    evidence is, the clock was set back, and what counts as new begins now.
+    """
+    return record if record.data_at <= at else replace(record, data_at=at - CLOCK_SLACK_SECONDS)
 
 
 def begin(spec: AlertSpec, finding: Finding, *, blank: Record, at: float) -> Record:

@@ -153,6 +153,8 @@ def _remember_probe(
     if word:
         failed = {"probe_id": probe.id, "reason": word, "last_error": safe(probe.detail, 200)}
     since = memory.changed_at
+    if since >= probe.ended_at:  # the clock was set back: what was seen before it is forgotten
+        since, probes = probe.ended_at - 1.0, ((probe.ended_at, word),)
     run = [entry[1] for entry in probes if entry[0] > since]
     down = _is_down(run, down=memory.down, rules=rules)
     transitions = memory.transitions
