@@ -41,6 +41,9 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of page and metrics; 0 takes a free one.")
     ] = 9464,
+    host: Annotated[
+        str, typer.Option(help="Address of page and metrics; in a container 0.0.0.0.")
+    ] = "127.0.0.1",
 ) -> None:
     """Watch three emulated deployments: load rises, one fails, replicas follow.
 
@@ -53,17 +56,19 @@ def demo(
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
     with tempfile.TemporaryDirectory(prefix="neevscale-demo-") as folder:
         try:
-            asyncio.run(_Demo(Path(folder), port=port, duration=duration).run(console))
+            asyncio.run(
+                _Demo(Path(folder), listen=f"{host}:{port}", duration=duration).run(console)
+            )
         except OSError as error:
-            stop(f"The demo cannot serve on port {port}: {error.strerror}. Try --port 0.")
+            stop(f"The demo cannot serve on {host}:{port}: {error.strerror}. Try --port 0.")
 
 
 class _Demo:
     """One run of the demo."""
 
-    def __init__(self, folder: Path, *, port: int, duration: float | None) -> None:
+    def __init__(self, folder: Path, *, listen: str, duration: float | None) -> None:
         self._folder = folder
-        self._port = port
+        self._listen = listen
         self._duration = duration
         self._clock = SystemClock()
         self._emulator = Emulator(load_scenario(shipped_file(DEFAULT_SCENARIO)), clock=self._clock)
@@ -105,7 +110,7 @@ class _Demo:
             "inference": {"key": where.inference_key, "allowed_hosts": [host]},
             "alerting": {"webhook": [{"name": "demo", "url": self._sink.url}]},
             "state": {"path": str(self._folder / "state.db")},
-            "web": {"listen": f"127.0.0.1:{self._port}"},
+            "web": {"listen": self._listen},
         }
         file = shipped_file(SETTINGS_FILE)
         return load_settings(file, environ={}, overrides=overrides).settings
