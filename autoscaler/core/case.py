@@ -74,11 +74,13 @@ class Case:
     held_until: float | None
     """When the hold would let a lower count pass; None = now."""
     settled_for: float
-    """Seconds since an ask settled, the count changed or the daemon started."""
+    """Seconds since an ask settled or the count changed; since the epoch where neither did."""
     hand: Hand | None
     fell_from: int | None
     last_up_at: float | None
     """When we last asked for more; None = never."""
+    last_down_at: float | None
+    """When we last asked for less; None = never."""
     up_from: int
     """Count at the start of the step period for increases; `base` if none was asked in it."""
     down_from: int

@@ -55,6 +55,8 @@ class Counts:
     hand: Hand | None = None
     last_up_at: float | None = None
     """When we last asked for more; None = never."""
+    last_down_at: float | None = None
+    """When we last asked for less; None = never."""
     cold_starts: tuple[float, ...] = ()
     """Seconds from ask to settled of the latest ups, oldest first."""
 
@@ -109,8 +111,13 @@ def _with_ask(counts: Counts, observation: Observation) -> Counts:
         refused=ask.outcome == "refused",
     )
     if not known or known[-1].asked_at != mark.asked_at:
-        up_at = mark.asked_at if mark.count > mark.from_count else counts.last_up_at
-        counts = replace(counts, asks=(*known, mark)[-KEPT_ASKS:], last_up_at=up_at)
+        rises = mark.count > mark.from_count
+        counts = replace(
+            counts,
+            asks=(*known, mark)[-KEPT_ASKS:],
+            last_up_at=mark.asked_at if rises else counts.last_up_at,
+            last_down_at=counts.last_down_at if rises else mark.asked_at,
+        )
     elif known[-1] != mark:
         counts = replace(counts, asks=(*known[:-1], mark))
     settled = ask.outcome == "settled" or (ask.is_open and is_reached(ask, observation))

@@ -16,6 +16,7 @@ from autoscaler.core.words import Reason
 
 
 def case_of(state: State, seen: Assessment, observation: Observation, policy: Policy) -> Case:
+    """Put together what the rules may look at."""
     ask, counts = open_ask(observation, policy), state.counts
     current = observation.deployment.replicas
     hold = max(policy.scale_down_hold_seconds, seen.estimate.cold_start_seconds)
@@ -38,10 +39,11 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         hold_seconds=hold,
         held_highest=kept[0][1] if kept else 1,
         held_until=blocking[-1] + hold if blocking else None,
-        settled_for=observation.at - max(observation.started_at, counts.settled_at or 0.0),
+        settled_for=observation.at - (counts.settled_at or 0.0),
         hand=counts.hand,
         fell_from=counts.fell_from,
         last_up_at=counts.last_up_at,
+        last_down_at=counts.last_down_at,
         up_from=_asked_from(state, observation.at, period[0], up=True) or base,
         down_from=_asked_from(state, observation.at, period[1], up=False) or base,
         samples=seen.samples,

@@ -16,6 +16,7 @@ from autoscaler.core.words import Verdict
 
 
 def remembered(state: State, case: Case, decision: Decision, recommended: int) -> State:
+    """Return the state after the decision."""
     blind = case.gate.blind is not None
     since = state.blind_since if state.blind_since is not None else case.at
     state_bin = state.record.open_bin
@@ -106,7 +107,9 @@ def _trial(state: State, case: Case, decision: Decision) -> Trial | None:
         from_count=case.current,
         to_count=decision.ask,
         itl_before=case.estimate.itl_seconds,
-        itl_predicted=predicted,
+        itl_predicted=max(
+            predicted, case.estimate.itl_seconds * case.current / max(1, decision.ask)
+        ),
     )
 
 

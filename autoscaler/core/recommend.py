@@ -41,6 +41,15 @@ def slo_model(case: Case) -> Proposal | None:
             reason=Reason.PENDING,
             because=because,
         )
+    if need > case.base and case.line is not None and case.line.objectives.itl is None:
+        because = "the latency objective is set aside: only a queue calls for more"
+        return Proposal(
+            rule="slo_model",
+            count=case.base,
+            need=None,
+            reason=Reason.INFEASIBLE_SLO,
+            because=because,
+        )
     if need > case.base:
         because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
         reason = Reason.SCALE_UP_SLO

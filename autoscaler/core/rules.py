@@ -99,6 +99,9 @@ def _untrusted(case: Case, count: int) -> Step:
     if written is None:
         because = f"alpha is {case.estimate.alpha_because}: without it the load may be anything"
         return _back(case, "trust", count, because, Reason.DOWN_UNTRUSTED)
+    if case.last_down_at is not None and case.at - case.last_down_at < case.hold_seconds:
+        because = "alpha is not trusted: the last step down is not yet a hold ago"
+        return _back(case, "trust", count, because, Reason.DOWN_HELD)
     after = case.base - 1
     itl = (case.estimate.itl_seconds or written) * case.base / max(1, after)
     if after < 1 or itl > UNTRUSTED_RATIO * written or not _carries(case, after):

@@ -119,7 +119,7 @@ class World:
         probes = []
         end = self.t + self.decide
         while self.t < end - 1e-9:
-            moment = min(end, max(self._due, self.t))
+            moment = min(end, max(self._due, self.t)) if self.probing else end
             self._flow(moment - self.t)
             self.t = moment
             if self.probing and self.t >= self._due - 1e-9 and self.t < end - 1e-9:
