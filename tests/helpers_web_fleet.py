@@ -164,13 +164,13 @@ def decision_of(
         reason=reason,
         because=because,
         steps=(
-            Step(rule="lifecycle gate", before=current, after=current, because="it is ready"),
+            Step(rule="lifecycle_gate", before=current, after=current, because="it is ready"),
             Step(
-                rule="evidence gate", before=current, after=current,
+                rule="evidence_gate", before=current, after=current,
                 because="12 probes in 180 s, the newest 6 s old",
             ),
             Step(
-                rule="SLO model", before=current, after=max(1, math.ceil(need)),
+                rule="slo_model", before=current, after=max(1, math.ceil(need)),
                 because=f"at 3 x alpha one replica carries 0.62; the load is {need * 0.62:.2f}",
                 reason=reason if target != current else None,
             ),

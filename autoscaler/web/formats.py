@@ -45,8 +45,3 @@ def percent(value: float | None, digits: int = 0) -> str:
 def clock(at: float) -> str:
     """Return an instant as `15:04:05 UTC`."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
-
-
-def iso(at: float) -> str:
-    """Return an instant in ISO 8601."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,6 +7,7 @@ made in slices of the event loop.
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class _Asset:
     etag: str
 
 
+def humps(name: str) -> Markup:
+    """Return a name in CamelCase that a browser may break before each capital."""
+    return Markup("<wbr>").join(re.split(r"(?<=[a-z])(?=[A-Z])", name))
+
+
 def load_assets() -> dict[str, _Asset]:
     """Return the static files by name; no path of a request ever reaches the disk."""
     folder = resources.files("autoscaler.web") / "static"
@@ -65,7 +71,8 @@ class PageRoutes:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals.update(clock=formats.clock, iso=formats.iso)
+        environment.globals.update(clock=formats.clock)
+        environment.filters["humps"] = humps
         self._page = environment.get_template("page.html")
         self._fleet = environment.get_template("fleet.html")
         self._of: Snapshot | None = None

@@ -161,7 +161,7 @@ _DONE = Row(
                 Query(
                     f"avg_over_time((neevscale_deployment_replicas{{{MINE}}} >= bool on "
                     f"(deployment) "
-                    f"neevscale_deployment_replicas_max{{{MINE}}})[1d:1m])",
+                    f"neevscale_deployment_replicas_max{{{MINE}}})[1d:30s])",
                     "{{deployment}}",
                 )
             ],

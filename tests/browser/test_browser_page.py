@@ -74,6 +74,8 @@ async def test_a_person_asks_why_by_keyboard_alone(start: Start) -> None:
         await expect(dialog).to_contain_text("Scale")
         await expect(dialog).to_contain_text("SLO model")
         await expect(dialog).to_contain_text("What other counts would bring")
+        await dialog.get_by_text("All 4 rules in their order").click()
+        await expect(dialog).to_contain_text("Lifecycle gate")
         await page.keyboard.press("Escape")
         await expect(dialog).to_be_hidden()
 

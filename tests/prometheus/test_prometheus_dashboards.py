@@ -15,7 +15,7 @@ from helpers_web import FakeConsole
 from helpers_web_fleet import decision_of, probe_of, snapshot_of
 
 from autoscaler.core.snapshot import Snapshot
-from autoscaler.core.words import FailureReason
+from autoscaler.core.words import FailureReason, Status
 from autoscaler.web import MeterConfig, PrometheusMeter, WebConfig, WebServer
 
 pytestmark = pytest.mark.live
@@ -43,11 +43,12 @@ def _tool(name: str) -> str:
     pytest.skip(reason)
 
 
-def _moved(snapshot: Snapshot, at: float) -> Snapshot:
-    """The same fleet a moment later: time, uptimes and costs went on."""
+def _moved(snapshot: Snapshot, at: float, *, fails: bool) -> Snapshot:
+    """The same fleet a moment later: time, uptimes and costs went on, and one of it may fail."""
     views = tuple(
         replace(
             view,
+            status=Status.FAILED if fails else view.status,
             seen_at=at - 1,
             decision=None if view.decision is None else replace(view.decision, at=at),
             ask=None if view.ask is None else replace(view.ask, asked_at=at - 5),
@@ -111,7 +112,7 @@ async def _run(
     try:
         fleet = snapshot_of(6)
         for beat in range(SCRAPES + 8):
-            console.picture = _moved(fleet, time.time())
+            console.picture = _moved(fleet, time.time(), fails=beat % 20 > 10)
             _happen(meter, beat, time.time())
             await asyncio.sleep(1)  # a real Prometheus follows the wall clock
         assert await _answers(f"http://127.0.0.1:{own}")

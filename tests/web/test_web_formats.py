@@ -50,7 +50,7 @@ def test_money_has_its_sign(value: Decimal | None, currency: str, shown: str) ->
 def test_a_ratio_below_zero_has_a_true_minus() -> None:
     assert formats.percent(-0.04) == "−4 %"
     assert formats.percent(None) == "–"
-    assert formats.iso(0) == "1970-01-01T00:00:00Z"
+    assert formats.clock(0) == "00:00:00 UTC"
 
 
 @given(st.text())

@@ -19,7 +19,7 @@ function ticksOf(high, whole) {
 }
 
 function hoursOf(from, to, most) {
-  const step = [300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600].find((f) => (to - from) / f <= most) ?? 43200;
+  const step = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600].find((f) => (to - from) / f <= most) ?? 43200;
   const ticks = [];
   for (let at = Math.ceil(from / step) * step; at < to; at += step) ticks.push(at);
   return ticks;

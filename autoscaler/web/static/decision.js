@@ -17,12 +17,27 @@ export function headline(decision) {
   return target === current ? `Stay at ${current}` : `Stay at ${current}, though ${target} is wanted`;
 }
 
+const ruleName = (rule) => sentence(String(rule).replaceAll("_", " "), 60).replace(/\bslo\b/i, "SLO");
+
 function stepItem(step) {
   const moved = step.before !== step.after;
   return h("li", { class: moved ? "moved" : step.reason ? "shaped" : null },
-    h("span", { class: "rule" }, sentence(step.rule, 60), step.reason ? [" ", h("code", null, plain(step.reason, 60))] : null),
+    h("span", { class: "rule" }, ruleName(step.rule), step.reason ? [" ", h("code", null, plain(step.reason, 60))] : null),
     h("span", { class: "counts" }, moved ? `${step.before} → ${step.after}` : `${step.after}`),
     h("p", null, sentence(step.because)));
+}
+
+// First the rules that had a say; the others are one press away, in the order in which all were asked.
+function stepsOf(decision) {
+  const steps = (decision.steps ?? []).slice(0, 40);
+  const loud = steps.filter((step) => step.before !== step.after || step.reason);
+  return [
+    loud.length ? h("ol", { class: "steps", "aria-label": "Rules that had a say" }, loud.map(stepItem))
+      : h("p", { class: "fine" }, "No rule wanted a change."),
+    steps.length > loud.length ? h("details", { class: "more" },
+      h("summary", null, `All ${steps.length} rules in their order`),
+      h("ol", { class: "steps", "aria-label": "All rules" }, steps.map(stepItem))) : null,
+  ];
 }
 
 function whatIf(decision, currency) {
@@ -53,7 +68,7 @@ export function argument(decision, currency) {
     h("p", { class: "fine" }, chip(decision.verdict), " ", h("code", null, plain(decision.reason, 60)), ` decided ${moment(decision.at)}`,
       held ? `; held until ${clock(held)} UTC` : ""),
     decision.estimate?.because ? h("p", { class: "fine" }, `Estimate: ${plain(decision.estimate.because)}`) : null,
-    h("ol", { class: "steps", "aria-label": "Each rule in its order" }, (decision.steps ?? []).slice(0, 40).map(stepItem)),
+    stepsOf(decision),
     whatIf(decision, currency),
   ];
 }

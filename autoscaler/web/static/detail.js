@@ -8,6 +8,7 @@ import * as orders from "./orders.js";
 
 const DAY = 86400;
 const HISTORY_SECONDS = 60;
+const LEAST_SECONDS = 600;
 const RANGES = [[3600, "1 h"], [6 * 3600, "6 h"], [DAY, "24 h"]];
 const TONES = { ready: "good", failed: "bad", initializing: "busy", terminating: "busy", unknown: "warn" };
 const state = { id: null, view: null, points: [], decisions: [], keys: {}, range: DAY, asked: 0, now: 0 };
@@ -22,7 +23,9 @@ function put(name, key, build) {
   if (!place || state.keys[name] === text) return;
   state.keys[name] = text;
   const focus = place.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  const unfolded = place.querySelector("details")?.open;
   place.replaceChildren(...[build()].flat(Infinity).filter(Boolean));
+  if (unfolded) place.querySelector("details")?.setAttribute("open", "");
   if (focus) [...place.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focus)?.focus();
 }
 
@@ -104,7 +107,7 @@ function budget(slo) {
       s("rect", { class: "track", width: 100, height: 4 }),
       s("rect", { class: "fill", width: Math.max(0, Math.min(100, (left ?? 0) * 100)), height: 4 })),
     h("small", null, `${percent(slo.objective_ratio, 1)} of probes${slo.threshold_seconds ? ` within ${latency(slo.threshold_seconds)}` : " succeed"}; ${slo.bad} of ${slo.events} missed it`,
-      burn === null || burn === undefined ? "" : `; burning at ${burn.toFixed(1)} × of what the budget allows`));
+      burn === null || burn === undefined ? "" : `; burn rate ${burn.toFixed(1)} (1 is just on budget)`));
 }
 
 const pairs = (rows) => h("dl", { class: "pairs" }, rows.filter(Boolean).map(([term, text]) => [h("dt", null, term), h("dd", null, text)]));
@@ -201,8 +204,10 @@ function draw() {
   if (!place || !state.view) return;
   const to = Math.max(state.now, state.points.at(-1)?.at ?? 0);
   const slos = Object.fromEntries(state.view.slos.map((slo) => [slo.slo, slo.threshold_seconds]));
+  const oldest = state.points[0]?.at ?? to;
+  const from = Math.max(to - state.range, Math.min(oldest, to - LEAST_SECONDS)); // a young daemon fills the width
   drawStory(place, state.points, {
-    from: to - state.range, to, width: Math.max(280, place.clientWidth), slos, currency: currency(),
+    from, to, width: Math.max(280, place.clientWidth), slos, currency: currency(),
     alerts: state.view.alerts.filter((alert) => alert.state === "firing"),
     open: (changes) => openAt(state.id, changes, currency()),
   });
