@@ -2,6 +2,7 @@
 
 from autoscaler.store.memory import MemoryStore
 from autoscaler.store.opening import StoreUnusable
+from autoscaler.store.reader import StoreReader
 from autoscaler.store.sqlite import CrashPoint, SqliteStore
 
-__all__ = ["CrashPoint", "MemoryStore", "SqliteStore", "StoreUnusable"]
+__all__ = ["CrashPoint", "MemoryStore", "SqliteStore", "StoreReader", "StoreUnusable"]
