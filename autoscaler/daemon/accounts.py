@@ -6,13 +6,15 @@ past as it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from autoscaler.core import cost, uptime
 from autoscaler.core.codec import Undecodable, decode, encode
-from autoscaler.core.cost import Price, Terms
+from autoscaler.core.cost import GAPS_KEPT, Gap, Price, Terms
 from autoscaler.core.model import Deployment, Json
 from autoscaler.core.snapshot import CostView
+from autoscaler.daemon.asks import Arrival
 from autoscaler.daemon.config import Live
 from autoscaler.daemon.watched import Watched
 from autoscaler.ports import InventoryItem, Store
@@ -113,9 +115,43 @@ def charge(
         max_replicas=book.live.policy_for(watched.deployment).max_replicas,
         billable=book.live.config.billable,
     )
+    unasked = replace(rate, replicas=min(rate.replicas, watched.deployment.replicas))
     terms = book.terms(watched.deployment)
+    if watched.ledger.at is not None and at - watched.ledger.at > terms.max_gap_seconds:
+        # What is asked proves nothing about a time that nobody saw; what runs at its end does.
+        watched.ledger = cost.advance(watched.ledger, unasked, at=at, terms=terms)
     watched.ledger = cost.advance(watched.ledger, rate, at=at, terms=terms, changed_at=changed_at)
     watched.touch("ledger")
+    if watched.ledger_if_lost is not None:
+        watched.ledger_if_lost = cost.advance(
+            watched.ledger_if_lost, unasked, at=at, terms=terms, changed_at=changed_at
+        )
+        watched.touch("ledger_if_lost")
+
+
+def begin_ask(watched: Watched, *, at: float, book: PriceBook) -> None:
+    """Bill an ask whose intent was just recorded, and keep a second book for the case that its call
+    never arrives: nobody is billed for that.
+    """
+    watched.ledger_if_lost = watched.ledger
+    charge(watched, at=at, book=book)
+
+
+def end_doubt(watched: Watched, arrival: Arrival) -> None:
+    """Close one of the two books, now that it is known whether the call arrived. Where that stays
+    unclear the smaller one is kept, and the difference is marked.
+    """
+    lost = watched.ledger_if_lost
+    if lost is None:
+        return
+    if arrival is not Arrival.YES:
+        asked_at = 0.0 if watched.ask is None else watched.ask.asked_at
+        doubt = watched.ledger.total - lost.total
+        gap = Gap(start=asked_at, end=lost.at or asked_at, filled=Decimal(0), uncertain=doubt)
+        unclear = arrival is Arrival.UNCLEAR
+        watched.ledger = replace(lost, gaps=(*lost.gaps, gap)[-GAPS_KEPT:]) if unclear else lost
+    watched.ledger_if_lost = None
+    watched.touch("ledger", "ledger_if_lost")
 
 
 def view(watched: Watched, *, at: float, book: PriceBook) -> CostView | None:

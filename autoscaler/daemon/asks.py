@@ -7,9 +7,19 @@ later, a fresh read shows no sign of it at all.
 """
 
 from dataclasses import replace
+from enum import Enum
 
 from autoscaler.core.model import Ask, Deployment
 from autoscaler.core.policy import Policy
+
+
+class Arrival(Enum):
+    """Whether a call arrived at the platform, as far as it can be told afterwards."""
+
+    YES = "yes"
+    NO = "no"
+    UNCLEAR = "unclear"
+    """All is as it was before the call, but something was changed meanwhile."""
 
 
 def followed(ask: Ask, deployment: Deployment, *, read_at: float, policy: Policy) -> Ask:
@@ -19,13 +29,16 @@ def followed(ask: Ask, deployment: Deployment, *, read_at: float, policy: Policy
     if deployment.is_ready and deployment.replicas == ask.count:
         return replace(ask, outcome="settled", closed_at=read_at)
     age = read_at - ask.asked_at
-    lost = ask.outcome == "pending" and age >= policy.settling_window_seconds
-    if age >= policy.settle_deadline_seconds or (lost and _shows_no_sign(ask, deployment)):
+    lost = age >= policy.settling_window_seconds and arrival(ask, deployment) is Arrival.NO
+    if lost or age >= policy.settle_deadline_seconds:
         return replace(ask, outcome="overdue", closed_at=read_at)
     return ask
 
 
-def _shows_no_sign(ask: Ask, deployment: Deployment) -> bool:
-    """True if the platform looks as if the call had never arrived."""
+def arrival(ask: Ask, deployment: Deployment) -> Arrival:
+    """Return whether the call of an ask that is still open arrived."""
+    unmoved = deployment.is_ready and deployment.replicas == ask.from_count
+    if ask.outcome != "pending" or not unmoved:
+        return Arrival.YES
     touched = deployment.updated_at is not None and deployment.updated_at >= ask.asked_at
-    return deployment.is_ready and deployment.replicas == ask.from_count and not touched
+    return Arrival.UNCLEAR if touched else Arrival.NO

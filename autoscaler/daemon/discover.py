@@ -13,7 +13,7 @@ from autoscaler.core.model import Deployment
 from autoscaler.core.words import Status
 from autoscaler.daemon import accounts
 from autoscaler.daemon.accounts import PriceBook
-from autoscaler.daemon.asks import followed
+from autoscaler.daemon.asks import Arrival, arrival, followed
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.jobs import JobBoard
@@ -104,6 +104,9 @@ class Discovery:
             self.see(result.seen, read_at=read_at)
         if watched.ask == order.ask:
             watched.ask = result.ask
+            if result.result != "timeout":
+                done = result.result == "ok"
+                accounts.end_doubt(watched, Arrival.YES if done else Arrival.NO)
             accounts.charge(watched, at=self._parts.clock.now(), book=self._book)
         failures = 0 if result.result == "ok" else watched.sighting.scale_failures + 1
         if result.result != "withheld":
@@ -175,6 +178,7 @@ class Discovery:
             return
         watched.ask = closed
         watched.touch("ask")
+        accounts.end_doubt(watched, arrival(ask, watched.deployment))
         seconds = read_at - ask.asked_at
         if closed.outcome == "settled":
             direction = "up" if ask.count > ask.from_count else "down"

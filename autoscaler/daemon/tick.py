@@ -21,6 +21,7 @@ from autoscaler.core.step import step
 from autoscaler.daemon import accounts
 from autoscaler.daemon.accounts import PriceBook
 from autoscaler.daemon.alerts import AlertDesk
+from autoscaler.daemon.asks import Arrival
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.history import point_of
@@ -202,7 +203,10 @@ class Tick:
         ask = Ask(count=decision.ask, from_count=decision.current, asked_at=now)
         watched.ask = ask
         watched.touch("ask")
-        accounts.charge(watched, at=now, book=self._book)
+        if previous is None or not previous.is_open:
+            accounts.begin_ask(watched, at=now, book=self._book)
+        else:
+            accounts.charge(watched, at=now, book=self._book)
         writing.orders.append(
             Order(deployment=watched.deployment, decision=decision, ask=ask, previous=previous)
         )
@@ -213,6 +217,7 @@ class Tick:
             watched = self._fleet.watched.get(order.deployment.id)
             if watched is not None:
                 watched.ask = order.previous
+                accounts.end_doubt(watched, Arrival.NO)
 
     def _is_news(self, decision: Decision) -> bool:
         """True if a decision says something else than the last written one, or it is time."""

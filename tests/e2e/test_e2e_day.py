@@ -17,13 +17,15 @@ from e2e_world import Asked, Platform, platform
 from autoscaler.app import App
 from autoscaler.clock import run_virtual
 from autoscaler.emulator.faults import Fault, FaultKind, Operation, RetryAfter
+from autoscaler.emulator.physics import Physics
 from autoscaler.emulator.scenario import Deed, DeploymentPlan, Event, Scenario
-from autoscaler.emulator.shapes import Shape, ShapeKind
-from autoscaler.emulator.workload import Workload
+from autoscaler.emulator.shapes import Lengths, Shape, ShapeKind
+from autoscaler.emulator.workload import Mix, Workload
 from autoscaler.store import MemoryStore
 
 HOUR, DAY = 3600.0, 86400.0
-MOST_WALL_SECONDS = 180.0
+MOST_SECONDS = 180.0
+"""Of CPU, which is the wall time of a machine that does nothing else."""
 BOUNDS = {
     "chat-day": (1, 6),
     "chat-spike": (1, 5),
@@ -35,29 +37,42 @@ BOUNDS = {
 """Name to (min, max); `watched` matches no entry."""
 
 
-def workload(*shapes: Shape) -> Workload:
-    return Workload(shapes=shapes)
+L40S = "meta-llama-Llama-3.1-8B-Instruct-L40S"
+
+
+def plan(name: str, *, replicas: int, shape: Shape | None = None) -> DeploymentPlan:
+    """A deployment on small GPUs, with rather few and long requests: the same load as many short
+    ones, and quicker to emulate.
+    """
+    mix = Mix(prompt=Lengths(typical=1200, p95=3000), output=Lengths(typical=400, p95=900))
+    return DeploymentPlan(
+        name=name,
+        catalog_id=L40S,
+        replicas=replicas,
+        physics=Physics(max_num_seqs=64, step_jitter_ratio=0.02),
+        workload=None if shape is None else Workload(shapes=(shape,), mix=mix),
+    )
 
 
 def plans() -> tuple[DeploymentPlan, ...]:
-    day = Shape(kind=ShapeKind.DAY, low=2.0, high=14.0, start_seconds=14 * HOUR)
+    day = Shape(kind=ShapeKind.DAY, low=0.3, high=3.2, start_seconds=14 * HOUR, sharpness=2.0)
     spike = Shape(
         kind=ShapeKind.SPIKE,
-        low=1.5,
-        high=12.0,
+        low=0.4,
+        high=2.6,
         start_seconds=10 * HOUR,
         length_seconds=HOUR,
         rise_seconds=300.0,
     )
-    steady = Shape(kind=ShapeKind.CONSTANT, low=2.0)
+    steady = Shape(kind=ShapeKind.CONSTANT, low=0.5)
     return (
-        DeploymentPlan(name="chat-day", replicas=2, workload=workload(day)),
-        DeploymentPlan(name="chat-spike", replicas=1, workload=workload(spike)),
-        DeploymentPlan(name="quiet", replicas=3),
-        DeploymentPlan(name="mute", replicas=2, workload=workload(steady)),
-        DeploymentPlan(name="too-many", replicas=6, workload=workload(steady)),
-        DeploymentPlan(name="fails", replicas=2, workload=workload(steady)),
-        DeploymentPlan(name="watched", replicas=2, workload=workload(steady)),
+        plan("chat-day", replicas=1, shape=day),
+        plan("chat-spike", replicas=1, shape=spike),
+        plan("quiet", replicas=3),
+        plan("mute", replicas=2, shape=steady),
+        plan("too-many", replicas=6, shape=steady),
+        plan("fails", replicas=2, shape=steady),
+        plan("watched", replicas=2, shape=steady),
     )
 
 
@@ -258,9 +273,9 @@ def test_a_day_of_every_trouble_is_survived_and_no_promise_broken(
 ) -> None:
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
-    started = time.monotonic()
+    started, busy = time.monotonic(), time.process_time()
     run_virtual(live_a_day(check_day))
-    wall = time.monotonic() - started
+    wall, cpu = time.monotonic() - started, time.process_time() - busy
     with capsys.disabled():
-        print(f"\nan emulated day of 7 deployments: {wall:.0f} s of wall time")
-    assert wall < MOST_WALL_SECONDS
+        print(f"\nan emulated day of 7 deployments: {wall:.0f} s of wall time, {cpu:.0f} s of CPU")
+    assert cpu < MOST_SECONDS

@@ -196,10 +196,12 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
                 folder=folder, where=where, session=session, webhook_url=f"{url}/hook", told=told
             )
             built.write_config()
-            yield built
-            if built.daemon is not None and built.daemon.returncode is None:
-                built.daemon.kill()
-                await built.daemon.wait()
+            try:
+                yield built
+            finally:
+                if built.daemon is not None and built.daemon.returncode is None:
+                    built.daemon.kill()
+                    await built.daemon.wait()
     finally:
         await runner.cleanup()
         emulator.kill()

@@ -12,12 +12,13 @@ from test_kill_scaling import check_alert, check_bill
 
 BOMB = Path(__file__).with_name("crashing_daemon.py")
 POINTS = tuple(
-    (f"{side} commit", number) for number in (1, 2, 4, 8, 9, 10) for side in ("before", "after")
+    (f"{side} commit", number) for number in (1, 4, 8, 9) for side in ("before", "after")
 )
 """The first settling window holds all asks back for seven ticks: the later commits carry intents
 and outcomes.
 """
-DELIVERIES = (("before delivered", 1), ("after delivered", 1), ("before delivered", 2))
+DELIVERIES = (("before delivered", 1), ("after delivered", 1), ("before delivered", 1))
+"""Two receivers hear the trigger: the log and the webhook."""
 
 
 @pytest.mark.slow
