@@ -34,6 +34,9 @@ REREAD_SECONDS = 30.0
 """How long a registered secret is remembered; a rotated file counts after that."""
 LONGEST_TEXT = 4000
 """Characters of one field: a traceback fits, a hostile body does not."""
+LONGEST_SEARCH = 64 * 1024
+"""Characters that are searched for secrets; what lies behind is never shown."""
+LONGEST_SECRET = 4096
 QUIET_SECONDS = 600.0
 """A repeated error that was silent for so long counts as new."""
 MOST_KINDS = 1000
@@ -122,9 +125,13 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return `text` without secrets, cut to a bounded length."""
+        looked_at = text[:LONGEST_SEARCH]
         for value in self._values:
-            text = text.replace(value, HIDDEN)
-        return redact(text)[:LONGEST_TEXT]
+            looked_at = looked_at.replace(value, HIDDEN)
+        clean = redact(looked_at)
+        if len(text) > LONGEST_SEARCH:
+            clean = clean[:-LONGEST_SECRET]  # half a secret may stand at the cut
+        return clean[:LONGEST_TEXT]
 
     def _clean(self, value: object) -> object:
         if value is None or isinstance(value, bool | int | float):
@@ -203,7 +210,7 @@ class _Sampler:
 
 
 class _Stamp:
-    """Puts the instant first, in UTC."""
+    """Puts first when (UTC), how loud and what."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -211,8 +218,9 @@ class _Stamp:
     def __call__(
         self, _logger: WrappedLogger, _method: str, event: EventDict
     ) -> MutableMapping[str, Any]:
-        moment = datetime.fromtimestamp(self._now(), UTC)
-        return {"timestamp": moment.isoformat(timespec="milliseconds"), **event}
+        moment = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
+        head = {"timestamp": moment, "level": event["level"], "event": event["event"]}
+        return {**head, **event}
 
 
 class _Bridge(logging.Handler):
