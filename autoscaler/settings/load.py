@@ -3,22 +3,30 @@
 Finds all faults before it complains, so that one run shows everything that is to be put right.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic_settings import PydanticBaseSettingsSource
+
 from autoscaler.core.words import Mode
-from autoscaler.settings.environment import CONFIG_VARIABLE, Environment, read_environment
+from autoscaler.settings.environment import CONFIG_VARIABLE, Environment
 from autoscaler.settings.faults import Fault, SettingsInvalid, dotted
 from autoscaler.settings.faults import Path as KeyPath
+from autoscaler.settings.given import Given
 from autoscaler.settings.root import Settings
 from autoscaler.settings.validate import validate
 from autoscaler.settings.yaml_file import YamlFile, read_yaml
 
 SEARCHED: Final = ("neevscale.yaml", "/etc/neevscale/neevscale.yaml")
 """Where a file is looked for when neither `--config` nor `NEEVSCALE_CONFIG` names one."""
+
+
+# With PYDANTIC_SETTINGS_DEBUG the library logs every value that a source gives, secrets included.
+logging.getLogger("pydantic_settings").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +54,12 @@ def load_settings(
     reload.
     """
     file = _read_file(_find(config, os.environ if environ is None else environ))
-    environment = read_environment(os.environ if environ is None else environ, Settings)
+    environment = Environment(Settings, os.environ if environ is None else environ)
     line: dict[str, object] = dict(overrides or {}) | ({} if mode is None else {"mode": mode})
-    data = merged(merged({} if file is None else file.data, environment.data), line)
     sources = _Sources(file=file, environment=environment, line=line)
+    settings, found = validate(sources.by_precedence())
     faults = [] if file is None else list(file.faults)
     faults += environment.faults
-    settings, found = validate(data)
     faults += [sources.fault(path, text) for path, text in found]
     if settings is None or faults:
         raise SettingsInvalid(sorted(faults, key=_by_place))
@@ -65,23 +72,6 @@ def load_settings(
     )
 
 
-def merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
-    """`above` over `below`, key by key; lists are replaced whole.
-
-    A secret has two keys, and the higher source's spelling replaces the lower one's.
-    """
-    result = dict(below)
-    for key, value in above.items():
-        rival = key.removesuffix("_file") if key.endswith("_file") else f"{key}_file"
-        result.pop(rival, None)
-        lower = result.get(key)
-        if isinstance(lower, Mapping) and isinstance(value, Mapping):
-            result[key] = merged(lower, value)
-        else:
-            result[key] = value
-    return result
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sources:
     """Knows where each value came from."""
@@ -89,6 +79,14 @@ class _Sources:
     file: YamlFile | None
     environment: Environment
     line: Mapping[str, object]
+
+    def by_precedence(self) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The highest first, as pydantic-settings asks them."""
+        return (
+            Given(Settings, dict(self.line)),
+            self.environment,
+            Given(Settings, {} if self.file is None else self.file.data),
+        )
 
     def fault(self, path: KeyPath, message: str) -> Fault:
         return Fault(where=self._where(path), path=dotted(path), message=message)

@@ -1,14 +1,20 @@
 """The whole configuration, and the effective policy that it gives each deployment.
 
-Constructing `Settings` reads nothing: file, environment and command line are put together by
-`autoscaler.settings.load` and arrive here as one tree.
+`Settings(...)` of plain data reads neither file nor environment; `Settings.from_sources` asks the
+sources that `autoscaler.settings.load` makes, and pydantic-settings lays them over one another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Final, Self
 
 from pydantic import PrivateAttr
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from autoscaler.core.model import Deployment
 from autoscaler.core.policy import Policy, Schedule, Slo, StepLimit
@@ -27,6 +33,8 @@ from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
 from autoscaler.settings.serving import LogSettings, StateSettings, WebSettings
 
+SOURCES: Final = "_sources"
+"""Key under which `from_sources` hands its sources to the library; no setting may be called so."""
 FAST_PAGE_BURN = 14.4
 """Burn rate of the fast page: 2 % of a 30-day budget in one hour."""
 FAST_PAGE_WINDOW_SECONDS = 3600.0
@@ -34,8 +42,10 @@ FEWEST_FAILURES_OF_A_PAGE = 3
 """Below three failures in the long window one blip pages."""
 
 
-class Settings(Section):
+class Settings(Section, BaseSettings):
     """Everything that can be set."""
+
+    model_config = SettingsConfigDict(case_sensitive=True)
 
     mode: Mode = Mode.ADVISORY
     """`advisory` recommends, `active` scales what an entry with a max matches. A tool that moves
@@ -73,6 +83,25 @@ class Settings(Section):
     """The log."""
 
     _silenced: bool = PrivateAttr(default=False)
+
+    @classmethod
+    def from_sources(cls, sources: Sequence[PydanticBaseSettingsSource]) -> Self:
+        """The settings that `sources` give, the first above all. Raises ValidationError."""
+        return cls.model_validate({SOURCES: tuple(sources)})
+
+    @classmethod
+    def settings_customise_sources(  # noqa: PLR0917  # the library's signature
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # ours names its variables
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # there is no .env file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # a secret names its file
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of `from_sources`; where there are none, the plain data that was given."""
+        given = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+        sources: tuple[PydanticBaseSettingsSource, ...] = given.get(SOURCES, (init_settings,))
+        return sources
 
     def silenced(self) -> Self:
         """The same settings where nothing is ever scaled (`run --mode advisory`)."""

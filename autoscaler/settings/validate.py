@@ -1,4 +1,4 @@
-"""From a tree of values to settings, or to the list of everything that is wrong with them."""
+"""From the sources to settings, or to the list of everything that is wrong with them."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import InitSettingsSource, PydanticBaseSettingsSource
 
 from autoscaler.settings.faults import Path as KeyPath
 from autoscaler.settings.faults import found_by, rules_broken
@@ -16,13 +17,16 @@ Found = tuple[KeyPath, str]
 """Where, and what is wrong."""
 
 
-def validate(data: Mapping[str, object]) -> tuple[Settings | None, list[Found]]:
+def validate(
+    sources: Sequence[PydanticBaseSettingsSource],
+) -> tuple[Settings | None, list[Found]]:
     """The settings, or every fault. Rules that span keys are tried without the keys at fault."""
+    everything = InitSettingsSource(Settings, {})  # asked last, so its state is what all give
     try:
-        settings = Settings.model_validate(data)
+        settings = Settings.from_sources((*sources, everything))
     except ValidationError as error:
         found = list(found_by(error, Settings))
-        found += _broken_besides(data, error)
+        found += _broken_besides(everything.current_state, error)
         return None, list(dict.fromkeys(found))
     unreadable = list(_unreadable(settings, ()))
     return (None if unreadable else settings), unreadable

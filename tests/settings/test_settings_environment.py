@@ -90,6 +90,25 @@ def test_two_variables_for_one_setting_contradict() -> None:
     assert "is also set by" in said
 
 
+@pytest.mark.parametrize("section", ["null", "soon", "[1, 2]"])
+def test_a_variable_below_a_section_that_is_none_is_not_lost_in_silence(section: str) -> None:
+    said = faults(NEEVSCALE_INTERVALS=section, NEEVSCALE_INTERVALS__PROBE_SECONDS="5")
+    assert (
+        "NEEVSCALE_INTERVALS__PROBE_SECONDS: intervals.probe_seconds is also set by "
+        "NEEVSCALE_INTERVALS; keep one"
+    ) in said
+
+
+def test_a_variable_of_a_section_and_one_of_its_keys_add_up() -> None:
+    environ = {
+        "NEEVSCALE_CLOUD": "{org_id: org-1, project_id: prj-1}",
+        "NEEVSCALE_CLOUD__PAGE_SIZE": "50",
+        "NEEV_PROJECT_ID": "prj-2",
+    }
+    cloud = load_settings(environ=environ).settings.cloud
+    assert (cloud.org_id, cloud.project_id, cloud.page_size) == ("org-1", "prj-2", 50)
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     settings = load_settings(environ={"NEEV_ORG_ID": "", "NEEVSCALE_MODE": " "}).settings
     assert settings.cloud.org_id is None

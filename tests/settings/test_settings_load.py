@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.core.words import Mode
-from autoscaler.settings import SettingsInvalid, load_settings
-from autoscaler.settings.load import merged
+from autoscaler.settings import Settings, SettingsInvalid, load_settings
 
 
 def write(folder: Path, text: str, name: str = "neevscale.yaml") -> Path:
@@ -62,9 +61,18 @@ def test_a_file_of_a_secret_in_the_environment_beats_a_value_in_the_file(tmp_pat
     assert token() == "from-file"
 
 
-def test_lists_are_replaced_whole_and_maps_key_by_key() -> None:
-    below = {"a": {"x": 1, "y": 2}, "b": [1, 2]}
-    assert merged(below, {"a": {"y": 3}, "b": [9]}) == {"a": {"x": 1, "y": 3}, "b": [9]}
+def test_lists_are_replaced_whole_and_sections_key_by_key(tmp_path: Path) -> None:
+    text = (
+        "inference: {allowed_hosts: [a, b]}\nintervals: {probe_seconds: 20, decide_seconds: 20}\n"
+    )
+    file = write(tmp_path, text)
+    settings = load_settings(
+        file,
+        environ={"NEEVSCALE_INTERVALS": "{decide_seconds: 30}"},
+        overrides={"inference": {"allowed_hosts": ["a.example.com"]}},
+    ).settings
+    assert settings.inference.allowed_hosts == ("a.example.com",)
+    assert (settings.intervals.probe_seconds, settings.intervals.decide_seconds) == (20, 30)
 
 
 def test_the_first_file_found_is_read_and_named(
@@ -142,6 +150,28 @@ deployments:
 """
     entries = load_settings(write(tmp_path, text), environ={}).settings.deployments
     assert [entry.max_replicas for entry in entries] == [4, 4]
+
+
+def test_plain_data_reads_neither_environment_nor_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that builds settings gets what it wrote, whatever the machine has set."""
+    write(tmp_path, "mode: active\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("MODE", "NEEVSCALE_MODE", "mode"):
+        monkeypatch.setenv(name, "active")
+    assert Settings().mode is Mode.ADVISORY
+    assert Settings.model_validate({"log": {"level": "debug"}}).mode is Mode.ADVISORY
+    assert load_settings().settings.mode is Mode.ACTIVE
+
+
+def test_the_librarys_debug_switch_logs_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    with caplog.at_level("DEBUG"):
+        load_settings(environ={"NEEV_API_TOKEN": "pat-nc-hidden"})
+    assert "pat-nc-hidden" not in caplog.text
 
 
 def test_settings_are_frozen() -> None:
