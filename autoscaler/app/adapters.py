@@ -163,6 +163,7 @@ def web_config(settings: Settings) -> WebConfig:
         route_prefix=web.route_prefix or None,
         admin_token=web.admin_token,
         web_config_file=web.config_file,
+        lifecycle=web.enable_lifecycle,
     )
 
 

@@ -80,6 +80,7 @@ def alert_rules(settings: Settings) -> AlertRules:
         reminder_seconds=alerting.reminder_seconds,
         storm_alerts=alerting.storm.alerts,
         storm_seconds=alerting.storm.within_seconds,
+        **alerting.thresholds.model_dump(),
     )
 
 
