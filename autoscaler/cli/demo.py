@@ -5,10 +5,11 @@ of the environment is used, nothing is left behind.
 """
 
 import asyncio
+import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -16,15 +17,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from autoscaler.app import App, Seams, build_app
+from autoscaler.cli.demo_past import HOUR_SECONDS, DemoClock, Past
 from autoscaler.cli.demo_screen import Frame, Screen, screen_for
 from autoscaler.cli.demo_sink import AlertSink
 from autoscaler.cli.demo_story import Story
 from autoscaler.cli.emulate import DEFAULT_SCENARIO, load_scenario
 from autoscaler.cli.loopback import forget_environment, shipped_file
 from autoscaler.cli.output import WIDE, money, say, stop
-from autoscaler.clock import SystemClock
 from autoscaler.emulator.server import Emulator
 from autoscaler.logs import LogConfig, configure_logs
 from autoscaler.settings import Settings, load_settings
@@ -44,8 +46,15 @@ def demo(
     host: Annotated[
         str, typer.Option(help="Address of page and metrics; in a container 0.0.0.0.")
     ] = "127.0.0.1",
+    past: Annotated[
+        float,
+        typer.Option(min=0, max=168, help="Hours of an emulated past to begin with; 0 = none."),
+    ] = 24.0,
 ) -> None:
     """Watch three emulated deployments: load rises, one fails, replicas follow.
+
+    First a past day is lived in virtual time, so that the page opens on its decisions; then it goes
+    on live.
 
     Needs no account and uses nothing of the environment. A live table in a terminal, plain lines in
     a pipe; Ctrl-C ends it with a summary.
@@ -56,9 +65,9 @@ def demo(
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
     with tempfile.TemporaryDirectory(prefix="neevscale-demo-") as folder:
         try:
-            asyncio.run(
-                _Demo(Path(folder), listen=f"{host}:{port}", duration=duration).run(console)
-            )
+            run = _Demo(Path(folder), listen=f"{host}:{port}", duration=duration, past_hours=past)
+            run.live_past(console)
+            asyncio.run(run.run(console))
         except OSError as error:
             stop(f"The demo cannot serve on {host}:{port}: {error.strerror}. Try --port 0.")
 
@@ -66,16 +75,43 @@ def demo(
 class _Demo:
     """One run of the demo."""
 
-    def __init__(self, folder: Path, *, listen: str, duration: float | None) -> None:
+    def __init__(
+        self, folder: Path, *, listen: str, duration: float | None, past_hours: float
+    ) -> None:
         self._folder = folder
         self._listen = listen
         self._duration = duration
-        self._clock = SystemClock()
-        self._emulator = Emulator(load_scenario(shipped_file(DEFAULT_SCENARIO)), clock=self._clock)
+        self._past_hours = past_hours
+        self._clock = DemoClock(past_hours * HOUR_SECONDS)
+        scenario = load_scenario(shipped_file(DEFAULT_SCENARIO))
+        self._past = Past(scenario, clock=self._clock) if past_hours else None
+        self._emulator = (
+            self._past.emulator if self._past else Emulator(scenario, clock=self._clock)
+        )
         self._sink = AlertSink()
         self._story = Story()
         self._stopping = asyncio.Event()
         self._cost: tuple[Decimal, str] | None = None
+
+    def live_past(self, console: Console) -> None:
+        """Fill the state with the past, if there is to be one."""
+        if self._past is None:
+            return
+        say(f"Living the {self._past_hours:g} hours before now in virtual time …")
+        with self._log(level="warning"), Progress(console=console, transient=True) as shown:
+            task = shown.add_task("past", total=1.0)
+            self._past.live(
+                self._folder / "state.db",
+                progress=lambda share: shown.update(task, completed=share),
+            )
+        scaled = len(self._emulator.truth().scale_calls)
+        say(f"The past is lived: {scaled} scale calls. From here on it is live.")
+
+    @contextlib.contextmanager
+    def _log(self, *, level: str) -> Iterator[None]:
+        with (self._folder / "demo.log").open("a", encoding="utf-8") as log:
+            configure_logs(LogConfig(format="logfmt", level=level), now=self._clock.now, stream=log)
+            yield
 
     async def run(self, console: Console) -> None:
         """Start everything, show it until the end, stop everything, sum up."""
@@ -83,8 +119,7 @@ class _Demo:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopping.set)
         async with AsyncExitStack() as stack:
-            log = stack.enter_context((self._folder / "demo.log").open("w", encoding="utf-8"))
-            configure_logs(LogConfig(format="logfmt"), now=self._clock.now, stream=log)
+            stack.enter_context(self._log(level="info"))
             await stack.enter_async_context(self._emulator)
             await self._sink.start()
             stack.push_async_callback(self._sink.stop)

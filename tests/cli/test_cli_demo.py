@@ -239,7 +239,7 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
 
 @pytest.mark.slow
 async def test_it_ends_by_itself_with_a_summary_whatever_the_environment() -> None:
-    process = await start("--duration", "3", "--port", "0")
+    process = await start("--duration", "3", "--port", "0", "--past", "0")
     output, complaints = await process.communicate()
     assert (process.returncode, complaints) == (0, b"")
     lines = output.decode().splitlines()
@@ -249,7 +249,7 @@ async def test_it_ends_by_itself_with_a_summary_whatever_the_environment() -> No
 
 @pytest.mark.slow
 async def test_it_ends_in_order_on_a_signal() -> None:
-    process = await start("--port", "0")
+    process = await start("--port", "0", "--past", "0")
     assert process.stdout is not None
     await process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -262,7 +262,7 @@ async def test_it_ends_in_order_on_a_signal() -> None:
 async def test_it_says_what_to_do_when_its_port_is_taken() -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    process = await start("--port", str(port))
+    process = await start("--port", str(port), "--past", "0")
     _, complaints = await process.communicate()
     server.close()
     await server.wait_closed()
