@@ -23,8 +23,10 @@ LONGEST_SECONDS = 1800.0
 """Without a successful probe overload is believed this long, no longer."""
 SLOPE_SECONDS = 300.0
 """Window of the slope: within 10 % over 300 s (policy.md §5.2)."""
-SLOPE_SAMPLES = 30
-"""Pairs grow with the square; the newest samples suffice."""
+SLOPE_ANSWERED, SLOPE_WAITING = 20, 10
+"""Newest probes of either kind that enter: pairs grow with the square, and ever so many time-outs
+must not push out the answers that they are held against.
+"""
 WAITING = frozenset({FailureReason.TIMEOUT_HEADERS, FailureReason.TIMEOUT_TTFT})
 """Failures that support an overload which successful probes have shown."""
 REFUSED = frozenset({FailureReason.HTTP_429, FailureReason.HTTP_503})
@@ -140,11 +142,10 @@ def slope_of(samples: tuple[Sample, ...], overload: Overload, *, now: float) -> 
     if overload.shown_since is None:
         return None
     since = max(now - SLOPE_SECONDS, overload.good_before or 0.0)
-    points = [
-        (s.at, s.ttft if s.ttft is not None else s.ended_at - s.at, s.ttft is None)
-        for s in within(samples, now=now, seconds=SLOPE_SECONDS)
-        if s.at >= since and (s.ttft is not None or s.failure in WAITING)
-    ][-SLOPE_SAMPLES:]
+    recent = [s for s in within(samples, now=now, seconds=SLOPE_SECONDS) if s.at >= since]
+    answered = [(s.at, s.ttft, False) for s in recent if s.ttft is not None]
+    waiting = [(s.at, s.ended_at - s.at, True) for s in recent if s.failure in WAITING]
+    points = sorted(answered[-SLOPE_ANSWERED:] + waiting[-SLOPE_WAITING:])
     known = [index for index, point in enumerate(points) if not point[2]]
     if len(points) < 3 or not known or known[0] == len(points) - 1:
         return None  # nothing is known to come after a known one: only bounds, no order

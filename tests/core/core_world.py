@@ -104,6 +104,7 @@ class World:
     probing: bool = True
     failing: FailureReason | None = None
     started_at: float = START
+    model: str = "org/model"
     _due: float = 0.0
 
     def __post_init__(self) -> None:
@@ -137,7 +138,7 @@ class World:
         self._arrive()
         return Observation(
             at=START + self.t,
-            deployment=deployment(replicas=self.replicas, status=self.status),
+            deployment=deployment(replicas=self.replicas, status=self.status, model_id=self.model),
             read_at=START + self.t,
             probes=probes,
             signals=self.signals,

@@ -61,9 +61,7 @@ def test_a_paused_deployment_is_watched_and_not_scaled() -> None:
         (Status.UNKNOWN, Reason.TRANSITIONAL),
     ],
 )
-def test_nothing_is_asked_for_in_a_status_that_is_not_ready(
-    status: Status, reason: Reason
-) -> None:
+def test_nothing_is_asked_for_in_a_status_that_is_not_ready(status: Status, reason: Reason) -> None:
     world = steady(3.0, 1)
     world.status = status
     world.run(HOUR)
@@ -114,6 +112,7 @@ def test_bounds_do_not_hold_on_a_count_that_was_not_read_freshly() -> None:
 # -- 4: failures ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", list(FailureReason))
 def test_failures_alone_move_nothing(failure: FailureReason) -> None:
     world = steady(0.9, 3).run(20 * MINUTE)
@@ -166,6 +165,7 @@ def test_an_overload_is_not_believed_for_more_than_half_an_hour() -> None:
 # -- 5: what cannot be seen -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_probes_nothing_moves_inside_the_bounds() -> None:
     world = steady(0.5, 4).run(HOUR)
     settled = len(world.puts)
@@ -195,6 +195,7 @@ def test_nothing_goes_down_in_the_first_settling_window_after_a_restart() -> Non
 # -- 6: down only on trusted evidence ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_fleet_that_was_never_idle_is_not_drained_on_a_wrong_alpha() -> None:
     """8 replicas at rho 0.6: their lowest latency is twice the idle one, and looks idle."""
     world = steady(4.8, 8, ACTIVE).run(6 * HOUR)
@@ -202,6 +203,7 @@ def test_a_fleet_that_was_never_idle_is_not_drained_on_a_wrong_alpha() -> None:
     assert last(world).decision.reason is Reason.DOWN_UNTRUSTED
 
 
+@pytest.mark.slow
 def test_with_a_written_slo_down_goes_one_at_a_time_a_hold_apart() -> None:
     policy = replace(ACTIVE, slo=Slo(itl_seconds=0.1))
     world = steady(1.0, 6, policy).run(4 * HOUR)
@@ -210,6 +212,7 @@ def test_with_a_written_slo_down_goes_one_at_a_time_a_hold_apart() -> None:
     assert all(later - at >= 600.0 for at, later in zip(times, times[1:], strict=False))
 
 
+@pytest.mark.slow
 def test_a_step_down_whose_prediction_fails_is_undone_at_once_and_told() -> None:
     """A trial at 4.8 of load: alpha seems 18 ms and is 10, so one replica less is a surprise."""
     policy = replace(ACTIVE, slo=Slo(itl_seconds=0.06))
@@ -228,6 +231,7 @@ def test_a_step_down_whose_prediction_fails_is_undone_at_once_and_told() -> None
 # -- 7: hands, drops, overrides ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_raise_by_somebody_is_a_floor_until_it_expires() -> None:
     world = steady(0.5, 1).run(30 * MINUTE)
     world.replicas = 5
@@ -239,6 +243,7 @@ def test_a_raise_by_somebody_is_a_floor_until_it_expires() -> None:
     assert world.replicas < 5
 
 
+@pytest.mark.slow
 def test_a_hand_above_max_is_respected() -> None:
     world = steady(0.5, 1, replace(TRUSTED, max_replicas=3)).run(30 * MINUTE)
     world.replicas = 5
@@ -267,6 +272,7 @@ def test_a_drop_is_told_and_no_reason_to_hold_back() -> None:
     assert counts(world)[-1] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2, 9])
 def test_an_override_pins_either_way_until_it_expires(replicas: int) -> None:
     world = steady(1.4, 3).run(HOUR)
@@ -305,7 +311,9 @@ def test_a_monthly_budget_refuses_beyond_its_pace_only_where_enforced() -> None:
 
 
 def _loaded(policy: Policy, **money: float) -> Outcome:
-    world = World(load=lambda t: 0.5 + t / 600, policy=replace(policy, mode=Mode.ADVISORY), price=2.0)
+    world = World(
+        load=lambda t: 0.5 + t / 600, policy=replace(policy, mode=Mode.ADVISORY), price=2.0
+    )
     world.run(5 * MINUTE + 45)
     probes = (probe(START + world.t - 5, itl=0.06, ttft=3.0),)
     observation = replace(world.observe(probes), **money)  # type: ignore[arg-type]
@@ -315,6 +323,7 @@ def _loaded(policy: Policy, **money: float) -> Outcome:
 # -- 9: objectives that no count can meet -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_infeasible_objective_is_set_aside_with_one_notice_and_moves_nothing() -> None:
     policy = replace(TRUSTED, slo=Slo(itl_seconds=0.009))
     world = steady(0.7, 1, policy).run(6 * HOUR)
@@ -365,6 +374,7 @@ def test_an_overdue_ask_is_decided_anew() -> None:
     assert any("overdue" in kinds(outcome) for outcome in world.outcomes)
 
 
+@pytest.mark.slow
 def test_down_waits_for_the_settling_window_after_our_own_ask() -> None:
     world = World(load=lambda t: 3.0 if t < 1800 else 0.4, policy=TRUSTED, replicas=4)
     world.run(3 * HOUR)

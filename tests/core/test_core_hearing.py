@@ -1,0 +1,121 @@
+"""Hearing other users' prompts in a probe's stream."""
+
+import random
+
+import pytest
+from core_world import START, probe
+
+from autoscaler.core.hearing import (
+    Ear,
+    Heard,
+    Spans,
+    gaps_of,
+    listened,
+    pooled,
+    prompts,
+    threshold,
+)
+from autoscaler.core.model import ProbeResult
+
+
+def stream(
+    lots: random.Random,
+    *,
+    rate: float,
+    step: float = 0.01,
+    prefill: float = 0.03,
+    jitter: float = 0.0003,
+    tokens: int = 64,
+    **changes: object,
+) -> ProbeResult:
+    """A stream of `step` a token in which others' prompts arrive at `rate`, each adding `prefill`."""
+    at, times = 0.1, [(0.1, 1)]
+    gap = step
+    for number in range(2, tokens + 1):
+        gap = step * lots.gauss(1.0, 0.02)
+        arrivals, t = 0, lots.expovariate(rate) if rate else 1e9
+        while t < gap:
+            arrivals, t = arrivals + 1, t + lots.expovariate(rate)
+        at += gap + arrivals * prefill * lots.lognormvariate(-0.1, 0.5)
+        times.append((at + lots.expovariate(1.0 / jitter), number))
+    ordered = [(max(t for t, _ in times[: n + 1]), count) for n, (_, count) in enumerate(times)]
+    return probe(START, times_trusted=True, token_times=tuple(ordered), **changes)
+
+
+def heard_rate(rate: float, *, streams: int = 300, seed: int = 1, **kind: float) -> float:
+    lots, ear, found = random.Random(seed), Ear(), []
+    for _ in range(streams):
+        ear, heard = listened(ear, stream(lots, rate=rate, **kind))  # type: ignore[arg-type]
+        found.append(heard)
+    together = pooled(found[streams // 3 :])
+    return prompts(together, ear.spans) / together.seconds
+
+
+@pytest.mark.parametrize("rate", [2.0, 8.0, 20.0])
+def test_arrivals_are_heard_within_a_sixth(rate: float) -> None:
+    """Arrivals that fall into a slow iteration are missed, so the rate per second of stream is a
+    little low at high load; its scale is learned, its order is what counts.
+    """
+    lots = heard_rate(rate, prefill=0.02)
+    share = 1.0 + rate * 0.02  # the world's clock runs on while a prompt is computed
+    assert lots * share == pytest.approx(rate, rel=0.17)
+
+
+def test_nobody_is_heard_in_an_idle_stream() -> None:
+    assert heard_rate(0.0) < 0.1
+
+
+def test_network_jitter_raises_the_threshold_and_is_not_heard() -> None:
+    assert heard_rate(0.0, jitter=0.003) < 1.0
+
+
+def test_the_first_gap_is_left_out() -> None:
+    times = ((0.1, 1), (0.5, 2), (0.51, 3), (0.52, 4))
+    assert [round(dt, 3) for dt, _ in gaps_of(times)] == [0.01, 0.01]
+
+
+def test_reads_of_one_moment_are_one_read() -> None:
+    times = ((0.1, 1), (0.11, 2), (0.12, 3), (0.1205, 4), (0.13, 5))
+    assert gaps_of(times) == [(pytest.approx(0.01), 2), (pytest.approx(0.01), 1)]
+
+
+@pytest.mark.parametrize(
+    ("result", "because"),
+    [
+        (probe(START, times_trusted=False, times_refused_because="buffered"), "buffered"),
+        (probe(START, times_trusted=False), "its stream carries no usable times"),
+        (
+            probe(START, times_trusted=True, token_times=((0.1, 1), (0.2, 32), (0.3, 64))),
+            "its stream came in 2 reads, 6 are wanted",
+        ),
+    ],
+    ids=["told", "untold", "few reads"],
+)
+def test_what_a_stream_cannot_carry_is_refused_with_a_reason(
+    result: ProbeResult, because: str
+) -> None:
+    ear, heard = listened(Ear(), result)
+    assert heard is None
+    assert ear.refused == because
+
+
+def test_a_prompt_that_spans_iterations_counts_once() -> None:
+    lots, ear = random.Random(3), Ear()
+    for _ in range(200):
+        at, times = 0.1, [(0.1, 1)]
+        slow = lots.randrange(5, 50) if lots.random() < 0.5 else -9
+        for number in range(2, 65):
+            at += 0.05 if slow <= number < slow + 2 else 0.01
+            times.append((at, number))
+        ear, _ = listened(ear, probe(START, times_trusted=True, token_times=tuple(times)))
+    assert ear.spans.share == pytest.approx(0.45, abs=0.1)
+    assert prompts(Heard(slow=20, gaps=1000, seconds=10.0), ear.spans) == pytest.approx(11.0, abs=2)
+
+
+def test_several_prompts_in_one_iteration_are_counted_by_the_logarithm() -> None:
+    assert prompts(Heard(slow=50, gaps=100, seconds=1.0), Spans()) == pytest.approx(69.3, abs=0.1)
+    assert prompts(Heard(slow=0, gaps=0, seconds=0.0), Spans()) == 0.0
+
+
+def test_the_threshold_stays_above_what_iterations_scatter() -> None:
+    assert threshold(Ear(), 0.02) == pytest.approx(0.01)
