@@ -13,19 +13,26 @@ from autoscaler.cli.context import load_or_stop
 from autoscaler.cli.explain import parse_instant
 from autoscaler.cli.options import ConfigOption, FormatOption, NameArgument
 from autoscaler.cli.output import ExitCode, Format, instant, print_json, print_table, say, stop
-from autoscaler.core.codec import Undecodable, encode
+from autoscaler.core.codec import Undecodable, decode, encode
 from autoscaler.core.model import Decision, Json, Observation
 from autoscaler.core.policy import Policy
 from autoscaler.core.replay import read_observations
 from autoscaler.core.replay import replay as decide_again
 from autoscaler.core.state import State, decode_state
+from autoscaler.daemon.housekeeping import CHECKPOINT
 from autoscaler.store import StoreReader, StoreUnusable
-
-CHECKPOINT = "checkpoint"
-"""Kind of the documents that hold a state as it was before the first decision of a day."""
 
 SHOWN = 40
 """Rows printed at most; the JSON has all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Era:
+    """From `at` on this policy decided, and met this state."""
+
+    at: float
+    state: State
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +41,8 @@ class Past:
 
     observations: tuple[Observation, ...]
     recorded: dict[float, Json]
-    state: State
-    is_whole: bool
-    """True if the state before the first observation is known, so that every bit must agree."""
+    eras: tuple[Era, ...]
+    """Where the state is known, oldest first; empty = nowhere, so a few decisions may differ."""
 
 
 def replay(  # noqa: PLR0913  # a command's options are its parameters
@@ -68,8 +74,10 @@ def replay(  # noqa: PLR0913  # a command's options are its parameters
     deciding = load_or_stop(policy).settings if policy is not None else settings
     window = _bound(since, 0.0), _bound(until, math.inf)
     past = _read(state or Path(settings.state.path), name, window)
-    chosen: Policy = deciding.policy_for(past.observations[-1].deployment)
-    decisions = list(decide_again(past.observations, chosen, past.state))
+    other = None if policy is None else deciding.policy_for(past.observations[-1].deployment)
+    decisions = _decide(past, other or settings.policy_for(past.observations[-1].deployment))
+    if policy is None and past.eras:
+        decisions = _decide_by_era(past)
     if output is Format.JSON:
         print_json({"decisions": [encode(decision) for decision in decisions]})
     if policy is None:
@@ -86,7 +94,8 @@ def _read(path: Path, name: str, window: tuple[float, float]) -> Past:
     try:
         with closing(StoreReader(path)) as reader:
             deployment = _id_of(reader, name)
-            since, state, is_whole = _start(reader, deployment, window[0])
+            eras = _eras(reader, deployment, window)
+            since = eras[0].at if eras else window[0]
             documents = reader.observations(deployment, since=since, until=window[1])
             recorded = reader.decisions(deployment, since=since, until=window[1])
             observations = tuple(read_observations(documents))
@@ -94,7 +103,7 @@ def _read(path: Path, name: str, window: tuple[float, float]) -> Past:
         stop(str(fault), ExitCode.USAGE)
     if not observations:
         stop(f"The state file {path} holds no observation of {name} in that time.")
-    return Past(observations=observations, recorded=recorded, state=state, is_whole=is_whole)
+    return Past(observations=observations, recorded=recorded, eras=eras)
 
 
 def _id_of(reader: StoreReader, name: str) -> str:
@@ -110,19 +119,37 @@ def _id_of(reader: StoreReader, name: str) -> str:
     return names[name]
 
 
-def _start(reader: StoreReader, deployment: str, since: float) -> tuple[float, State, bool]:
-    """Return where to begin: the newest checkpoint before `since`, else the oldest there is."""
-    kept = [
-        (float(str(document["at"])), document["state"])
-        for document in reader.documents(CHECKPOINT).values()
-        if isinstance(document, dict) and document.get("deployment_id") == deployment
-    ]
-    kept.sort(key=lambda entry: entry[0])
-    if not kept:
-        return since, State(), False
-    before = [entry for entry in kept if entry[0] <= since] or kept[:1]
-    at, state = before[-1]
-    return at, decode_state(state), True
+def _eras(reader: StoreReader, deployment: str, window: tuple[float, float]) -> tuple[Era, ...]:
+    """Return the eras from the newest checkpoint before the window on, else from the oldest."""
+    kept = sorted(
+        (
+            Era(
+                at=float(str(document["at"])),
+                state=decode_state(document["state"]),
+                policy=decode(Policy, document["policy"]),
+            )
+            for document in reader.documents(CHECKPOINT).values()
+            if isinstance(document, dict) and document.get("deployment_id") == deployment
+        ),
+        key=lambda era: era.at,
+    )
+    before = sum(1 for era in kept if era.at <= window[0])
+    return tuple(era for era in kept[max(0, before - 1) :] if era.at <= window[1])
+
+
+def _decide(past: Past, policy: Policy) -> list[Decision]:
+    state = past.eras[0].state if past.eras else State()
+    return list(decide_again(past.observations, policy, state))
+
+
+def _decide_by_era(past: Past) -> list[Decision]:
+    """Decide each era again with the policy and the state that it had."""
+    decisions: list[Decision] = []
+    ends = [era.at for era in past.eras[1:]] + [math.inf]
+    for era, end in zip(past.eras, ends, strict=True):
+        mine = [seen for seen in past.observations if era.at <= seen.at < end]
+        decisions += decide_again(mine, era.policy, era.state)
+    return decisions
 
 
 def _verify(past: Past, decisions: Sequence[Decision], *, quiet: bool) -> None:
@@ -138,10 +165,9 @@ def _verify(past: Past, decisions: Sequence[Decision], *, quiet: bool) -> None:
             f"recorded, {len(differing)} of them come out differently."
         )
         _print_differences(differing)
-    if differing and past.is_whole:
+    if differing and past.eras:
         stop(
-            "The same policy must give the same decisions. Was the configuration changed since? "
-            "Then name the old one with --config.",
+            "The same policy must give the same decisions. Was neevscale itself changed since?",
             ExitCode.CHECK_FAILED,
         )
     if differing and not quiet:

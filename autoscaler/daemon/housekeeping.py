@@ -11,6 +11,8 @@ PROBER = "prober"
 """Kind of the documents that hold what the prober learned of each deployment."""
 AUDIT = "audit"
 """Kind of the documents that hold persons' orders; ids begin with their instant."""
+CHECKPOINT = "checkpoint"
+"""Kind of the documents that hold a state and policy for `replay`; ids begin with their instant."""
 
 
 class Housekeeping:
@@ -30,7 +32,8 @@ class Housekeeping:
             observations_before=now - config.keep_observations_seconds,
         )
         self._drop_archives(now - DAYS_KEPT * DAY_SECONDS)
-        self._drop_audit(now - config.keep_seconds)
+        self._drop_dated(AUDIT, now - config.keep_seconds)
+        self._drop_dated(CHECKPOINT, now - config.keep_observations_seconds)
         self._parts.prober.keep(frozenset(self._fleet.watched))
         self.keep_prober_memory()
 
@@ -58,7 +61,7 @@ class Housekeeping:
         for id_ in old:
             del self._fleet.gone[id_]
 
-    def _drop_audit(self, before: float) -> None:
-        old = [key for key in self._parts.store.documents(AUDIT) if float(key.split()[0]) < before]
+    def _drop_dated(self, kind: str, before: float) -> None:
+        old = [key for key in self._parts.store.documents(kind) if float(key.split()[0]) < before]
         if old:
-            self._parts.store.commit(Batch(documents={(AUDIT, key): None for key in old}))
+            self._parts.store.commit(Batch(documents={(kind, key): None for key in old}))

@@ -17,6 +17,7 @@ from autoscaler.core.model import Ask, Decision, Json, Observation, Orders
 from autoscaler.core.notification import Notification
 from autoscaler.core.policy import Policy
 from autoscaler.core.snapshot import HistoryPoint
+from autoscaler.core.state import encode_state
 from autoscaler.core.step import step
 from autoscaler.daemon import accounts
 from autoscaler.daemon.accounts import PriceBook
@@ -25,6 +26,7 @@ from autoscaler.daemon.asks import Arrival
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.history import point_of
+from autoscaler.daemon.housekeeping import CHECKPOINT
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.watched import Watched
@@ -87,6 +89,7 @@ class Tick:
         self._is_acting = is_acting
         self._written: dict[str, Decision] = {}
         self._number = 0
+        self._checkpoints: dict[str, tuple[str, Policy]] = {}
         self._live = live
 
     def decide_once(self) -> list[Order]:
@@ -146,6 +149,7 @@ class Tick:
         policy = self._live.policy_for(watched.deployment)
         self._end_orders(watched, now)
         seen = self._observe(watched, now, policy)
+        self._record(watched, seen, policy, writing)
         outcome = step(watched.state, seen, policy)
         decision = outcome.decision
         watched.inbox.clear()
@@ -153,14 +157,29 @@ class Tick:
         watched.touch("state")
         self._log(decision)
         self._parts.meter.decision(decision)
-        if self._live.config.keep_observations_seconds > 0:
-            writing.observations.append((now, watched.id, encode(seen)))
         if self._is_news(decision):
             writing.decisions.append(decision)
         self._intend(watched, decision, now, writing)
         view = accounts.view(watched, at=now, book=self._book)
         writing.history.append((watched.id, point_of(watched, decision, at=now, cost=view)))
         self._probing.follow(watched)
+
+    def _record(
+        self, watched: Watched, seen: Observation, policy: Policy, writing: Writing
+    ) -> None:
+        """Keep the observation for `replay`; daily, and under a new policy, the state it met."""
+        if self._live.config.keep_observations_seconds <= 0:
+            return
+        writing.observations.append((seen.at, watched.id, encode(seen)))
+        era = cost.day_of(seen.at), policy
+        if self._checkpoints.get(watched.id) != era:
+            self._checkpoints[watched.id] = era
+            writing.documents[CHECKPOINT, f"{seen.at} {watched.id}"] = {
+                "deployment_id": watched.id,
+                "at": seen.at,
+                "state": encode_state(watched.state),
+                "policy": encode(policy),
+            }
 
     def _observe(self, watched: Watched, now: float, policy: Policy) -> Observation:
         deployment = watched.deployment
