@@ -75,7 +75,10 @@ class Exporter:
             () if snapshot is None else snapshot.deployments[: self._meter.config.max_deployments]
         )
         if snapshot is not None:
-            self._meter.sync(view.deployment.name for view in shown)
+            self._meter.sync(
+                (view.deployment.name for view in shown),
+                (receiver.name for receiver in snapshot.receivers),
+            )
         rows = _Rows(
             meter=self._meter,
             snapshot=snapshot,

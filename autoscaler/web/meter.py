@@ -42,13 +42,17 @@ class PrometheusMeter:
         self.reloaded_at = clock()
         self._known: set[str] = set()
         self._gone: dict[str, float] = {}
+        self._receivers: set[str] = set()
         self._precreated = Precreated(self.counters, self.histograms)
         self._precreated.fleet()
 
-    def sync(self, deployments: Iterable[str]) -> None:
-        """Take in which deployments exist: new ones begin at 0, gone ones keep their counters for
-        the tombstone and then leave. Called before each exposition.
+    def sync(self, deployments: Iterable[str], receivers: Iterable[str] = ()) -> None:
+        """Take in which deployments and receivers exist: new ones begin at 0, gone deployments keep
+        their counters for the tombstone and then leave. Called before each exposition.
         """
+        for name in set(receivers) - self._receivers:
+            self._receivers.add(name)
+            self._precreated.receiver(name)
         now, present = self._clock(), set(deployments)
         for name in sorted(present - self._known):
             self._admit(name)

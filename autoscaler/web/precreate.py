@@ -52,6 +52,14 @@ class Precreated:
         for metric in ("time_to_first_token", "inter_token_latency", "duration"):
             self._histograms[f"neevscale_probe_{metric}_seconds"].create((name, PROFILE))
 
+    def receiver(self, name: str) -> None:
+        """Create what every receiver of alerts has: a first failure is an increase."""
+        self._zero("notification_requests_total", (name,))
+        for event in ("trigger", "resolve"):
+            self._zero("notifications_total", (name, event))
+        for reason in self._words("notification_failures_total", "reason"):
+            self._zero("notification_failures_total", (name, "trigger", reason))
+
     def _zero(self, metric: str, labels: tuple[str, ...]) -> None:
         self._counters[f"neevscale_{metric}"].add(labels, 0.0)
 

@@ -248,7 +248,7 @@ async def test_time_to_interactive_with_five_hundred_deployments(start: Start) -
 
 
 async def test_pictures_for_people_to_look_at(start: Start) -> None:
-    """Written where NEEVSCALE_PICTURES says; looked at by a person, not compared."""
+    """Written where PICTURES_OF_THE_PAGE says; looked at by a person, not compared."""
     folder = os.environ.get("PICTURES_OF_THE_PAGE")
     if not folder:
         pytest.skip("PICTURES_OF_THE_PAGE names no folder")

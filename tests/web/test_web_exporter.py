@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from helpers_web import FakeConsole, meter_at
 from helpers_web_fleet import NOW, decision_of, probe_of, snapshot_of, view_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
@@ -241,6 +241,7 @@ async def test_deployments_beyond_the_limit_are_counted_not_shown() -> None:
 
 
 @pytest.mark.slow
+@settings(deadline=None, max_examples=60)
 @given(st.text(max_size=300), st.text(max_size=300))
 async def test_no_name_breaks_the_exposition(name: str, model: str) -> None:
     """Markup, quotes, line ends, controls, lone surrogates: the formats stay valid."""
@@ -260,6 +261,12 @@ async def test_no_name_breaks_the_exposition(name: str, model: str) -> None:
 async def test_ten_megabytes_of_name_make_one_short_label() -> None:
     text = await _scrape(replace(snapshot_of(1), deployments=(view_of(0, name="x" * 10_000_000),)))
     assert len(text) < 200_000
+
+
+async def test_a_receiver_begins_at_zero_so_that_its_first_failure_is_an_increase() -> None:
+    text = await _scrape(snapshot_of(1))
+    labels = {"receiver": "hook", "event": "trigger", "reason": "timeout"}
+    assert _values(text, "neevscale_notification_failures_total", **labels) == [0.0]
 
 
 def test_a_failed_probe_counts_its_reason_and_no_latency() -> None:

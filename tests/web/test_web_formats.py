@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.web import formats
@@ -53,6 +53,7 @@ def test_a_ratio_below_zero_has_a_true_minus() -> None:
     assert formats.clock(0) == "00:00:00 UTC"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_label_is_one_line_bounded_and_escaped(text: str) -> None:
     value = label(text)
