@@ -59,5 +59,9 @@ lock: $(STAMP) ## resolve the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -q -o requirements-dev.lock pyproject.toml
 	echo 'hatchling>=1.27' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -c requirements-dev.lock -o requirements-build.lock -
 
+reference: $(STAMP) ## generate docs/reference.md and config/neevscale.yaml
+	$(BIN)/neevscale reference > .reference.new && mv .reference.new docs/reference.md
+	$(BIN)/neevscale reference --settings-file > .reference.new && mv .reference.new config/neevscale.yaml
+
 clean: ## remove what was made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

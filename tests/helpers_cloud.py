@@ -229,8 +229,8 @@ def config_for(url: str, **changes: Any) -> CloudConfig:
         "org_id": ORG,
         "project_id": PROJECT,
         "token": lambda: "token-1",
-        "deadline_seconds": 0.5,
-        "limits": ReadLimits(deadline_seconds=5.0, first_delay_seconds=0.0, page_size=10),
+        "deadline_seconds": 10.0,
+        "limits": ReadLimits(deadline_seconds=30.0, first_delay_seconds=0.0, page_size=10),
         "body_limit_bytes": 1024 * 1024,
         **changes,
     }

@@ -142,6 +142,7 @@ def probe_config(settings: Settings) -> ProbeConfig:
         use_max_completion_tokens=probe.use_max_completion_tokens,
         extra_body=probe.extra_body,
         max_concurrent=probe.max_inflight,
+        warmup_seconds=probe.warmup_seconds,
     )
 
 

@@ -76,6 +76,7 @@ def alert_rules(settings: Settings) -> AlertRules:
             _window(number, window) for number, window in enumerate(alerting.maintenance, 1)
         ),
         external_url=settings.web.external_url or "",
+        runbook_url=alerting.runbook_url,
         group_wait_seconds=alerting.group_wait_seconds,
         reminder_seconds=alerting.reminder_seconds,
         storm_alerts=alerting.storm.alerts,

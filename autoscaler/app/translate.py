@@ -53,6 +53,7 @@ def daemon_config(settings: Settings) -> Config:
         version=product_version(),
         discover_seconds=intervals.discover_seconds,
         decide_seconds=intervals.decide_seconds,
+        signals_seconds=intervals.signals_seconds,
         inventory_seconds=intervals.inventory_seconds,
         heartbeat_seconds=settings.alerting.heartbeat.every_seconds / 4,
         keep_seconds=settings.state.keep_seconds,

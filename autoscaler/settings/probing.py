@@ -10,7 +10,7 @@ from autoscaler.core.hosts import unsafe_because
 from autoscaler.settings.scaling import MatchSettings
 from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
-from autoscaler.settings.units import Count, PlainUrl, Ratio, Seconds
+from autoscaler.settings.units import Count, PlainUrl, Ratio, Seconds, SecondsOrZero
 
 
 class IntervalsSettings(Section):
@@ -22,6 +22,10 @@ class IntervalsSettings(Section):
     """Between two decisions. As Kubernetes' autoscaler."""
     probe_seconds: Seconds = 15
     """Between two probes of one deployment; a third of it in doubt, twice it when idle and steady.
+    """
+    signals_seconds: Seconds = 15
+    """Between two readings of extra signals (`probe.engine_metrics`, `probe.promql`), so that each
+    decision has a fresh one.
     """
     inventory_seconds: Seconds = 600
     """Between two readings of prices and free GPUs, which change slowly."""
@@ -138,6 +142,10 @@ class ProbeSettings(Section):
     tokens_per_minute: Count = 600
     """Most output tokens that probes may ask of one deployment in a minute; bounds the load that
     watching adds.
+    """
+    warmup_seconds: SecondsOrZero = 60
+    """Time after a deployment is ready or has grown in which probes measure warming up: they tell
+    nothing of load, and count for no alert and no objective.
     """
     max_inflight: Count = 1024
     """Most probes under way at once; each takes a file descriptor, of which 1024 is a usual limit.
