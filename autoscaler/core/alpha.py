@@ -94,7 +94,7 @@ def believed(alpha: Alpha, policy: Policy, *, by_line: tuple[float, str] | None)
         return Believed(seconds=None, trusted=False, because="no inter-token latency seen yet")
     if by_line is not None and by_line[1]:
         return Believed(seconds=seconds, trusted=True, because=by_line[1])
-    because = "never seen near idle" if alpha.solved is None else "solved from a failed step"
+    because = "unknown, never seen near idle" if alpha.solved is None else "solved from a failed step"
     return Believed(seconds=seconds, trusted=False, because=because)
 
 
