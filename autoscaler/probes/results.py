@@ -78,7 +78,7 @@ def build_result(context: Context, exchange: Exchange, config: ProbeConfig) -> P
             exchange.marks,
             began=exchange.began,
             headers_at=exchange.headers_at,
-            tokens=None if verdict.timing.buffered else tokens,
+            tokens=None if verdict.timing.merged else tokens,
         ),
         untrusted=_untrusted(context, exchange, verdict, config, ok=failure is None),
         warmup=context.warmup,
@@ -165,9 +165,9 @@ def _spoiled(
     reasons = []
     ttft = verdict.ttft_seconds
     late = max(exchange.marks.send_delay, exchange.first_delay)
-    if ttft is not None and late > max(
-        config.lag_tolerance_seconds, config.lag_tolerance_ratio * ttft
-    ):
+    allowed = max(config.lag_tolerance_seconds, config.lag_tolerance_ratio * (ttft or 0.0))
+    merged_by_us = verdict.timing.merged and not verdict.timing.buffered
+    if merged_by_us or (ttft is not None and late > allowed):
         reasons.append(UntrustedReason.LOOP_LAG)
     if verdict.timing.buffered:
         reasons.append(UntrustedReason.BUFFERED)

@@ -76,8 +76,10 @@ class Timing:
     token_times: tuple[tuple[float, int], ...]
     times_refused_because: str
     """Empty = the times can carry other users' arrivals."""
+    merged: bool
+    """True if most tokens shared a read: no time of this stream is a latency."""
     buffered: bool
-    """True if something on the way held tokens back: no time of this stream is a latency."""
+    """True if it was something on the way that merged them, and not our own loop."""
 
 
 def judge_times(arrivals: Arrivals, *, total: int | None, own_lag: float = 0.0) -> Timing:
@@ -97,6 +99,7 @@ def judge_times(arrivals: Arrivals, *, total: int | None, own_lag: float = 0.0) 
             (read.at, count) for read, count in zip(arrivals.reads, counts or (), strict=False)
         ),
         times_refused_because=refused,
+        merged=merged,
         buffered=merged and own_lag < LARGEST_OWN_LAG_SECONDS,
     )
 

@@ -51,14 +51,14 @@ def judge(
     """
     timing = judge_times(transcript.arrivals, total=transcript.total, own_lag=own_lag)
     failure, detail = _failure(transcript, model=model, require_done=require_done)
-    buffered = timing.buffered
+    merged = timing.merged
     reasoned_first = transcript.first_reasoning_at is not None
     return Verdict(
         failure=failure,
         detail=detail,
-        ttft_seconds=None if buffered else transcript.first_token_at,
+        ttft_seconds=None if merged else transcript.first_token_at,
         first_content_seconds=transcript.first_content_at
-        if reasoned_first and not buffered
+        if reasoned_first and not merged
         else None,
         timing=timing,
         prompt_tokens=transcript.prompt_tokens,

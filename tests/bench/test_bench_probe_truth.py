@@ -8,7 +8,7 @@ from probe_rig import endpoint, probe, quantile
 
 pytestmark = pytest.mark.bench
 
-SECONDS = {10: 30.0, 100: 15.0, 300: 10.0}
+SECONDS = {10: 20.0, 100: 12.0, 300: 8.0}
 
 
 @pytest.mark.parametrize("rate", SECONDS)
