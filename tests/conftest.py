@@ -11,10 +11,21 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from autoscaler.clock import run_virtual
 
 OURS = ("NEEV_", "NEEVSCALE_")
+
+settings.register_profile(
+    "neevscale",
+    deadline=None,  # a busy machine is no fault of ours
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI"
+    in os.environ,  # CI judges a change, not its luck; elsewhere new cases are tried
+    print_blob=True,
+)
+settings.load_profile("neevscale")
 
 
 @pytest.fixture(autouse=True)
