@@ -29,6 +29,8 @@ POINTS = {
 }
 """Point of the daemon's writing to the most times that it is passed before the daemon dies there.
 """
+KILLED_EARLY_RATIO = 0.1
+"""Share of the starts that may be killed before they serve."""
 RUNNER = Path(__file__).with_name("crashing_daemon.py")
 
 
@@ -79,8 +81,10 @@ async def kill_again_and_again(world: World, over: asyncio.Event, rng: random.Ra
             else ("-m", "autoscaler", "run", "--config", config)
         )
         process = await _start(world, command)
+        if rng.random() > KILLED_EARLY_RATIO:
+            await _serving(world, process)
         try:
-            async with asyncio.timeout(rng.uniform(3.0, 10.0)):
+            async with asyncio.timeout(rng.uniform(0.5, 6.0)):
                 await process.wait()
         except TimeoutError:
             process.send_signal(signal.SIGKILL)
@@ -92,13 +96,23 @@ async def kill_again_and_again(world: World, over: asyncio.Event, rng: random.Ra
                 return
             world.tally.crashes[point] = world.tally.crashes.get(point, 0) + 1
     process = await _start(world, ("-m", "autoscaler", "run", "--config", config))
-    await asyncio.sleep(5)
+    await _serving(world, process)
+    await asyncio.sleep(2)
     process.send_signal(signal.SIGTERM)
     await process.wait()
 
 
+async def _serving(world: World, process: asyncio.subprocess.Process) -> None:
+    """Wait until the daemon serves, or is dead: how long a start takes is the machine's matter."""
+
+    def is_up() -> bool:
+        return process.returncode is not None or b'"serving"' in world.log.read_bytes()
+
+    await until(world, is_up, "the daemon serves")
+
+
 async def _start(world: World, command: tuple[str, ...]) -> asyncio.subprocess.Process:
-    with (world.folder / "daemon.log").open("ab") as log:  # a local file
+    with world.log.open("wb") as log:  # a local file, of this start alone
         return await asyncio.create_subprocess_exec(
             sys.executable, *command, stdout=log, stderr=log
         )

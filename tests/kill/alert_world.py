@@ -135,8 +135,12 @@ class World:
         async with self.session.delete(url, headers=headers) as answer:
             assert answer.status == 204, await answer.text()
 
+    @property
+    def log(self) -> Path:
+        return self.folder / "daemon.log"
+
     def log_tail(self) -> str:
-        return (self.folder / "daemon.log").read_text(errors="replace")[-4000:]
+        return self.log.read_text(errors="replace")[-4000:]
 
 
 @asynccontextmanager
