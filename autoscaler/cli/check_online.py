@@ -1,6 +1,7 @@
 """The half of `check-config` that looks at the platform: lists and probes once. Reads only."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -75,14 +76,31 @@ class Findings:
     seen: tuple[Seen, ...]
     problems: tuple[str, ...] = field(default=())
     """What is wrong with the whole: the list, the inventory."""
+    unused: tuple[str, ...] = ()
+    """Entries that match no deployment: not yet deployed, or misspelt."""
 
     @property
     def is_well(self) -> bool:
         """True if everything was seen, and every probe succeeded."""
         return not self.problems and all(s.probe is None or s.probe.ok for s in self.seen)
 
+    def verdict(self) -> str:
+        """How many deployments there are, and what becomes of them."""
+        plans = Counter(s.plan for s in self.seen)
+        probed = [s.probe for s in self.seen if s.probe is not None]
+        return (
+            f"{len(self.seen)} deployments: {plans['scale']} would be scaled, "
+            f"{plans['recommend']} get recommendations, {plans['watch']} are only watched. "
+            f"{sum(probe.ok for probe in probed)} of {len(probed)} probes succeeded."
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is wrong or missing, about the whole and about each."""
+        unused = (f"{entry} matches none of these deployments" for entry in self.unused)
+        return (*self.problems, *unused, *(text for s in self.seen for text in s.missing()))
+
     def show(self) -> None:
-        """Print one table and what is missing."""
+        """Print one table, what it comes to, and what is missing."""
         say("")
         print_table(
             ("NAME", "STATUS", "REPLICAS", "PLAN", "MIN", "MAX", "COST/H", "AT MAX", "PROBE"),
@@ -102,14 +120,15 @@ class Findings:
             ),
             empty="The project has no deployments.",
         )
-        say("")
-        for sentence in (*self.problems, *(text for s in self.seen for text in s.missing())):
+        say(f"\n{self.verdict()}")
+        for sentence in self.sentences():
             say(f"- {sentence}")
 
     def as_json(self) -> dict[str, object]:
         """The same as data."""
         return {
             "problems": list(self.problems),
+            "unused_entries": list(self.unused),
             "deployments": [
                 {
                     "deployment": encode(s.deployment),
@@ -143,7 +162,13 @@ async def look(settings: Settings) -> Findings:
         )
         for deployment, probe in zip(listing.deployments, probes, strict=True)
     )
-    return Findings(seen=seen, problems=tuple(problems))
+    used = [settings.entry_for(deployment) for deployment in listing.deployments]
+    unused = tuple(
+        f"deployments[{number}] ({entry.match})"
+        for number, entry in enumerate(settings.deployments)
+        if entry not in used
+    )
+    return Findings(seen=seen, problems=tuple(problems), unused=unused)
 
 
 async def _inventory(cloud: CloudClient, problems: list[str]) -> Sequence[InventoryItem]:

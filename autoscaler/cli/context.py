@@ -16,6 +16,7 @@ from autoscaler.settings import (
     SettingsInvalid,
     load_settings,
 )
+from autoscaler.web.webfile import WebFileFault, read_web_file
 
 T = TypeVar("T")
 
@@ -60,5 +61,16 @@ def daemon_url(settings: Settings) -> str:
     host = settings.web.host
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # read, not bound
     shown = f"[{host}]" if ":" in host else host
-    scheme = "http" if settings.web.config_file is None else "https"
+    scheme = "https" if _serves_tls(settings) else "http"
     return f"{scheme}://{shown}:{settings.web.port}{settings.web.route_prefix}"
+
+
+def _serves_tls(settings: Settings) -> bool:
+    """True if the daemon's web file has a certificate; it may have nothing but users."""
+    file = settings.web.config_file
+    if file is None:
+        return False
+    try:
+        return read_web_file(file).tls_server_config is not None
+    except WebFileFault:
+        return True  # then no daemon of this configuration runs, and https gives nothing away

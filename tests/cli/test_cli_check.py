@@ -30,7 +30,43 @@ def test_a_good_file_shows_the_policy_of_each_entry_and_what_is_missing(tmp_path
     assert "No faults" in ended.out
     assert "name batch is active but has no max_replicas" in ended.out
     assert "NEEV_ORG_ID" in ended.out
-    assert "Probes add about" in ended.out
+    assert "1 of 2 entries may scale" in ended.out
+    assert "output tokens a minute to each deployment" in ended.out
+    assert "nobody is told" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("mode: advisory\n", "no monthly budget is set"),
+        ("budget: {monthly: 5000}\nprices: {currency: INR}\n",
+         "5,000.00 INR a month for the fleet; budgets warn and refuse nothing"),
+        ("deployments: [{match: {name: a}, monthly_budget: 10}]\nbudget: {enforce: true}\n",
+         "a monthly budget in 1 of 1 entries; budgets refuse increases"),
+        ("alerting: {webhook: [{name: hook, url: 'https://a.example.com'}]}\n", "sent to hook."),
+        ("state: {path: ':memory:'}\n", "in memory, lost at the end"),
+        ("web: {admin_token: x}\n", "pause, override and other orders are on"),
+    ],
+    ids=["no budget", "fleet", "entries", "receiver", "memory", "orders"],
+)  # fmt: skip
+def test_before_it_runs_it_says_what_it_would_do(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in call("check-config", "--config", write(tmp_path, text)).out
+
+
+def test_a_web_file_of_users_alone_is_served_without_tls_and_a_broken_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    web_file = tmp_path / "web.yml"
+    file = write(tmp_path, f"web: {{config_file: {web_file}}}\n")
+    web_file.write_text("http_server_config: {http2: true}\n")
+    assert "http://127.0.0.1:9464" in call("check-config", "--config", file).out
+    web_file.write_text("tls_server_config: {cert_file: a.pem, key_file: b.pem}\n")
+    assert "https://127.0.0.1:9464" in call("check-config", "--config", file).out
+    web_file.write_text("basic_auth_users: {ada: secret}\n")
+    ended = call("check-config", "--config", file)
+    assert ended.code == 2
+    assert "web.config_file cannot be used" in ended.err
+    assert "secret" not in ended.err
 
 
 def test_every_fault_is_listed_with_its_line_and_the_exit_code_is_2(tmp_path: Path) -> None:
@@ -67,6 +103,11 @@ def test_online_it_says_what_would_be_done_and_what_a_probe_found(tmp_path: Path
     assert "connect" in ended.out
     assert "not probed" in ended.out
     assert "the price of gpu-h100-80g-20cpu-125g is unknown" in ended.out
+    assert (
+        "2 deployments: 1 would be scaled, 0 get recommendations, 1 are only watched." in ended.out
+    )
+    assert "0 of 1 probes succeeded" in ended.out
+    assert "deployments[1] (name batch) matches none of these deployments" in ended.out
     plans = [d["plan"] for d in json.loads(as_json.out)["deployments"]]
     assert plans == ["scale", "watch"]
 
