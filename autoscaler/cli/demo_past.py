@@ -41,8 +41,8 @@ PUMP_SECONDS = 15.0
 SETTINGS_FILE = "demo.yaml"
 PACE: Mapping[str, object] = {
     "intervals": {
-        "discover_seconds": 60,
-        "decide_seconds": 60,
+        "discover_seconds": 90,
+        "decide_seconds": 90,
         "probe_seconds": 60,
         "inventory_seconds": 600,
     },
@@ -52,7 +52,7 @@ PACE: Mapping[str, object] = {
         "fast_window_seconds": 240,
         "stable_window_seconds": 720,
         "evidence_age_seconds": 480,
-        "stale_after_seconds": 240,
+        "stale_after_seconds": 360,
         "cold_start_seconds": 20,
     },
     "slo": {"allow_low_volume": True},
@@ -63,7 +63,7 @@ it takes a quarter of the time."""
 
 MIXES: Mapping[str, Mix] = {
     "chat": Mix(prompt=Lengths(typical=1500, p95=3000), output=Lengths(typical=1200, p95=2400)),
-    "search": Mix(prompt=Lengths(typical=6000, p95=12000), output=Lengths(typical=1200, p95=2400)),
+    "search": Mix(prompt=Lengths(typical=3000, p95=6000), output=Lengths(typical=1500, p95=3000)),
     "batch": Mix(prompt=Lengths(typical=800, p95=2000), output=Lengths(typical=800, p95=1600)),
 }
 """Few and long requests: the same load as many short ones, and quicker to emulate."""
@@ -79,7 +79,7 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
             rise_seconds=300.0,
         ),
     ),
-    "search": (Shape(kind=ShapeKind.DAY, low=0.4, high=2.6, start_seconds=-11 * HOUR_SECONDS),),
+    "search": (Shape(kind=ShapeKind.DAY, low=0.3, high=2.2, start_seconds=-11 * HOUR_SECONDS),),
     "batch": (
         Shape(kind=ShapeKind.CONSTANT, low=0.1),
         Shape(
