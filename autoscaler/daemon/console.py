@@ -6,6 +6,7 @@ Every order is on disk before it is answered, and in the log with who gave it an
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import structlog
 
@@ -65,6 +66,7 @@ class DaemonConsole:
         self._showing = showing
         self._live = live
         self._started = parts.clock.monotonic()
+        self._numbers = count(1)
 
     def snapshot(self) -> Snapshot | None:
         """The latest picture; None before the first tick."""
@@ -211,7 +213,7 @@ class DaemonConsole:
             Batch(
                 documents={
                     ("orders", watched.id): encode(orders),
-                    ("audit", f"{now:.6f} {watched.id}"): audit,
+                    ("audit", f"{now:.6f} {watched.id} {next(self._numbers)}"): audit,
                 }
             )
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from helpers import Build, FakeCloud, a_deployment, a_world, managed, unknown
 
 from autoscaler.core.policy import Policy
@@ -59,6 +60,7 @@ def test_a_notifier_that_raises_stops_no_decision(virtual: Virtual) -> None:
     virtual(story())
 
 
+@pytest.mark.slow
 def test_an_hour_without_control_plane_goes_on_probing_and_alerting(virtual: Virtual) -> None:
     """Stale is told after 5 minutes; the endpoint that goes down meanwhile is told as well."""
 
@@ -235,6 +237,7 @@ def test_a_call_that_hangs_does_not_keep_it_from_stopping(virtual: Virtual) -> N
     virtual(story())
 
 
+@pytest.mark.slow
 def test_a_list_that_hangs_does_not_make_the_daemon_unhealthy_soon(virtual: Virtual) -> None:
     """Restarting would not help; only a loop that never comes back is a reason."""
 
