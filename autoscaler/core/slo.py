@@ -234,6 +234,7 @@ def _view(state: SloState, slo: Slo, name: str, threshold: float | None, *, at: 
         bad=bad,
         budget_left_ratio=1.0 - (bad / events) / (1.0 - objective) if events else None,
         burn_rates={w: burn_rate(state, name, w, at=at, objective=objective) for w in WINDOWS},
+        bad_by_window={w: totals(state, name, w, at=at)[1] for w in WINDOWS},
     )
 
 

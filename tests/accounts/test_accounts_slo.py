@@ -178,3 +178,12 @@ def test_a_window_counts_what_fell_into_it_give_or_take_one_bucket(
     assert len(inside) <= events <= len(pattern)
     assert inside.count("x") <= bad <= events
     assert decode(SloState, encode(state)) == state
+
+
+def test_the_view_counts_the_bad_events_of_each_window() -> None:
+    """So that "at least 3 bad" is asked of the window that burns, not of 30 days."""
+    state = counted("xx" + "." * 238 + "x")
+    [view] = slo.views(state, Slo(), Thresholds(ttft_seconds=None, itl_seconds=None), at=3600.0)
+    assert view.bad == 3
+    assert view.bad_by_window.keys() == view.burn_rates.keys() == slo.WINDOWS.keys()
+    assert (view.bad_by_window["5m"], view.bad_by_window["2h"]) == (1, 3)
