@@ -1,6 +1,5 @@
 """When people are told, who, and when not."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -9,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from autoscaler.core.alerting.catalogue import BY_NAME
+from autoscaler.core.alerting.silences import check_matchers
 from autoscaler.core.snapshot import Severity
 from autoscaler.settings.receivers import (
     AlertmanagerSettings,
@@ -25,23 +25,10 @@ from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
 from autoscaler.settings.units import Count, PlainUrl, Ratio, Seconds, SecondsOrZero
 
-_MATCHER = re.compile(r"([a-z_]+)(=~|!~|!=|=)(.*)", re.DOTALL)
-_LABELS = ("alertname", "deployment", "severity", "project")
-
 
 def _check_matcher(value: str) -> str:
-    match = _MATCHER.fullmatch(value.strip())
-    if match is None or match[1] not in _LABELS:
-        raise ValueError(
-            f"must be label=value, label!=value, label=~regex or label!~regex with one of "
-            f"{', '.join(_LABELS)}, not {value!r}"
-        )
-    if "~" in match[2]:
-        try:
-            re.compile(match[3])
-        except re.error as error:
-            raise ValueError(f"has a regular expression that is none: {error}") from None
-    return value.strip()
+    (checked,) = check_matchers((value.strip(),))
+    return checked
 
 
 Matcher = Annotated[str, AfterValidator(_check_matcher)]

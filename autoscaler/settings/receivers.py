@@ -24,8 +24,10 @@ class ReceiverSettings(Section):
     """Word for its kind in metrics and routes."""
     name: Name | None = None
     """Name that routes, metrics and `alerts test` use. None = its kind and number, `slack-1`."""
-    min_severity: Severity = Severity.INFO
-    """The least severity that it is told of. A resolve always follows a trigger that was sent."""
+    min_severity: Severity = Severity.WARNING
+    """The least severity that it is told of; `info` is for logs, not for people. A resolve always
+    follows a trigger that was sent.
+    """
     timeout_seconds: Seconds = 15
     """Longest that one attempt may take."""
 
@@ -54,6 +56,10 @@ class AlertmanagerSettings(HttpReceiverSettings):
     """One Prometheus Alertmanager. Name every replica, never a load balancer."""
 
     kind: ClassVar[str] = "alertmanager"
+    min_severity: Severity = Severity.NONE
+    """The least severity that it is told of. Everything by default: it routes itself, and its
+    dead man's switch waits for NeevWatchdog, whose severity is `none`.
+    """
     url: PlainUrl
     """Base URL, such as `http://127.0.0.1:9093`."""
     username: str | None = None
@@ -83,6 +89,10 @@ class WebhookSettings(HttpReceiverSettings):
     """A URL that is posted to, signed by Standard Webhooks where a key is given."""
 
     kind: ClassVar[str] = "webhook"
+    min_severity: Severity = Severity.INFO
+    """The least severity that it is told of. A program is told more than a person. A resolve always
+    follows a trigger that was sent.
+    """
     url: Secret
     """The URL. A secret, because such URLs often carry one."""
     shape: WebhookShape = WebhookShape.ALERTMANAGER
@@ -178,6 +188,10 @@ class ExecSettings(ReceiverSettings):
     """A program of yours, with the alert as JSON on standard input. No shell, clean environment."""
 
     kind: ClassVar[str] = "exec"
+    min_severity: Severity = Severity.INFO
+    """The least severity that it is told of. A program is told more than a person. A resolve always
+    follows a trigger that was sent.
+    """
     command: Annotated[tuple[str, ...], Field(min_length=1)]
     """Program and arguments, as a list."""
     timeout_seconds: Seconds = 30

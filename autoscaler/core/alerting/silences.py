@@ -132,7 +132,7 @@ def _parse(matcher: str) -> tuple[str, str, str]:
         try:
             re.compile(value)
         except re.error as fault:
-            raise BadMatcher(f"{matcher!r}: {fault}") from fault
+            raise BadMatcher(f"{matcher!r}: the regular expression is none: {fault}") from fault
     return label, operator, value
 
 
