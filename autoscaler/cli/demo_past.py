@@ -34,58 +34,58 @@ PICTURE_SECONDS = 900.0
 """Virtual time between two words of progress."""
 NEAR_SECONDS = 1.0
 """So near to the present the past ends; it would never quite reach it."""
-NOTIFY_SECONDS = 60.0
-PUMP_SECONDS = 15.0
+NOTIFY_SECONDS = 120.0
+PUMP_SECONDS = 30.0
 """Nobody waits for an alert or a probe of the past: a look a second would take half its time."""
 
 SETTINGS_FILE = "demo.yaml"
 PACE: Mapping[str, object] = {
     "intervals": {
-        "discover_seconds": 90,
-        "decide_seconds": 90,
-        "probe_seconds": 60,
+        "discover_seconds": 120,
+        "decide_seconds": 120,
+        "probe_seconds": 90,
         "inventory_seconds": 600,
     },
     "defaults": {
         "settling_window_seconds": 120,
         "scale_down_hold_seconds": 900,
-        "fast_window_seconds": 240,
-        "stable_window_seconds": 720,
-        "evidence_age_seconds": 480,
-        "stale_after_seconds": 360,
+        "fast_window_seconds": 360,
+        "stable_window_seconds": 1080,
+        "evidence_age_seconds": 720,
+        "stale_after_seconds": 480,
         "cold_start_seconds": 20,
     },
     "slo": {"allow_low_volume": True},
     "probe": {"tokens_per_minute": 600, "max_output_tokens": 48},
 }
-"""A quarter of the default cadence, with windows as much wider: a day's picture shows no more, and
-it takes a quarter of the time."""
+"""An eighth of the default cadence, a sixth for probes, with windows as much wider: a day's picture
+shows no more, and it takes a sixth of the time."""
 
 MIXES: Mapping[str, Mix] = {
-    "chat": Mix(prompt=Lengths(typical=1500, p95=3000), output=Lengths(typical=1200, p95=2400)),
-    "search": Mix(prompt=Lengths(typical=3000, p95=6000), output=Lengths(typical=1500, p95=3000)),
-    "batch": Mix(prompt=Lengths(typical=800, p95=2000), output=Lengths(typical=800, p95=1600)),
+    "chat": Mix(prompt=Lengths(typical=2500, p95=5000), output=Lengths(typical=2400, p95=4800)),
+    "search": Mix(prompt=Lengths(typical=3000, p95=6000), output=Lengths(typical=3000, p95=6000)),
+    "batch": Mix(prompt=Lengths(typical=800, p95=2000), output=Lengths(typical=1600, p95=3200)),
 }
 """Few and long requests: the same load as many short ones, and quicker to emulate."""
 SHAPES: Mapping[str, tuple[Shape, ...]] = {
     "chat": (
-        Shape(kind=ShapeKind.DAY, low=0.3, high=2.2, start_seconds=-9 * HOUR_SECONDS),
+        Shape(kind=ShapeKind.DAY, low=0.15, high=1.1, start_seconds=-9 * HOUR_SECONDS),
         Shape(
             kind=ShapeKind.SPIKE,
             low=0.0,
-            high=1.4,
+            high=0.7,
             start_seconds=-4 * HOUR_SECONDS,
             length_seconds=2400.0,
             rise_seconds=300.0,
         ),
     ),
-    "search": (Shape(kind=ShapeKind.DAY, low=0.3, high=2.2, start_seconds=-11 * HOUR_SECONDS),),
+    "search": (Shape(kind=ShapeKind.DAY, low=0.2, high=1.3, start_seconds=-11 * HOUR_SECONDS),),
     "batch": (
-        Shape(kind=ShapeKind.CONSTANT, low=0.1),
+        Shape(kind=ShapeKind.CONSTANT, low=0.05),
         Shape(
             kind=ShapeKind.SPIKE,
             low=0.0,
-            high=3.4,
+            high=1.8,
             start_seconds=-18 * HOUR_SECONDS,
             length_seconds=3000.0,
             rise_seconds=120.0,

@@ -1,7 +1,9 @@
 """A month of money and uptime: the daemon's accounts against the emulated platform's own books.
 
 Daemons come and go on one store; there are gaps of hours, scale events of ours and of others,
-failures, some of them while nobody looks, and a price change.
+failures, some of them while nobody looks, and a price change. What remains of a difference beside
+the marked gaps is what no read shows: replicas that others asked for, or that restart after a
+crash, are billed while they start, and those that leave are billed until they are drained.
 """
 
 import logging
