@@ -142,9 +142,9 @@ class ProbeConfig:
     """Bytes of one event after which it is refused."""
     max_concurrent: int = 1024
     """Probes in flight over all deployments: half the usual limit of open files."""
-    lag_tolerance_seconds: float = 0.002
+    lag_tolerance_seconds: float = 0.0015
     """By how much a TTFT may be late through our own loop before the probe is untrusted…"""
-    lag_tolerance_ratio: float = 0.02
+    lag_tolerance_ratio: float = 0.01
     """…or by which share of the value, whichever is larger."""
     warmup_seconds: float = 60.0
     """Time after ready, or after a replica joined, in which probes are marked as warm-up."""
