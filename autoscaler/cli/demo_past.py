@@ -69,12 +69,12 @@ MIXES: Mapping[str, Mix] = {
 """Few and long requests: the same load as many short ones, and quicker to emulate."""
 SHAPES: Mapping[str, tuple[Shape, ...]] = {
     "chat": (
-        Shape(kind=ShapeKind.DAY, low=0.15, high=1.1, start_seconds=-9 * HOUR_SECONDS),
+        Shape(kind=ShapeKind.DAY, low=0.12, high=1.1, start_seconds=-11 * HOUR_SECONDS),
         Shape(
             kind=ShapeKind.SPIKE,
             low=0.0,
             high=0.7,
-            start_seconds=-4 * HOUR_SECONDS,
+            start_seconds=-5 * HOUR_SECONDS,
             length_seconds=2400.0,
             rise_seconds=300.0,
         ),
@@ -86,9 +86,9 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
             kind=ShapeKind.SPIKE,
             low=0.0,
             high=1.8,
-            start_seconds=-18 * HOUR_SECONDS,
+            start_seconds=-18.8 * HOUR_SECONDS,
             length_seconds=3000.0,
-            rise_seconds=120.0,
+            rise_seconds=1200.0,
             period_seconds=6 * HOUR_SECONDS,
         ),
     ),
