@@ -83,7 +83,7 @@ def calibrated(alpha: Alpha, itl: float, *, at: float) -> Alpha:
 
 
 def believed(alpha: Alpha, policy: Policy, *, by_line: tuple[float, str] | None) -> Believed:
-    """Return the alpha in force. `by_line`: that of its own line, and why it may be trusted, if so."""
+    """Return the alpha in force. `by_line`: that of its own line, and why it may be trusted."""
     if policy.alpha_seconds is not None:
         return Believed(seconds=policy.alpha_seconds, trusted=True, because="given")
     if alpha.calibration is not None:
@@ -94,7 +94,9 @@ def believed(alpha: Alpha, policy: Policy, *, by_line: tuple[float, str] | None)
         return Believed(seconds=None, trusted=False, because="no inter-token latency seen yet")
     if by_line is not None and by_line[1]:
         return Believed(seconds=seconds, trusted=True, because=by_line[1])
-    because = "unknown, never seen near idle" if alpha.solved is None else "solved from a failed step"
+    because = (
+        "unknown, never seen near idle" if alpha.solved is None else "solved from a failed step"
+    )
     return Believed(seconds=seconds, trusted=False, because=because)
 
 

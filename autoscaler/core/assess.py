@@ -56,8 +56,8 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     after_queue = tuple(sample for sample in answered if sample.ended_at >= since)
     recovering = len(after_queue) < min(LEAST_AFTER_QUEUE, len(answered))
     clean = answered if recovering or state.overload.is_suspected else after_queue
-    load = None if line is None else _load(state, policy, now, line, clean)
-    estimate = _estimate(state, observation, policy, alpha, line)
+    load = None if line is None else _load(state, line, clean, policy=policy, now=now)
+    estimate = _estimate(state, observation, policy, alpha=alpha, line=line)
     if line is not None and load is not None:
         estimate = _with_load(estimate, load, line, replicas=replicas)
         if slope is not None:
@@ -120,7 +120,7 @@ def _slope(state: State, replicas: int, now: float) -> Slope | None:
 
 
 def _load(
-    state: State, policy: Policy, now: float, line: Line, answered: tuple[Sample, ...]
+    state: State, line: Line, answered: tuple[Sample, ...], *, policy: Policy, now: float
 ) -> Reading | None:
     """The stable window; a fast one counts where even its lower end is higher."""
     ear = state.learning.ear.spans if state.learning.audible else None
@@ -135,7 +135,7 @@ def _load(
 
 
 def _estimate(
-    state: State, observation: Observation, policy: Policy, alpha: Believed, line: Line | None
+    state: State, observation: Observation, policy: Policy, *, alpha: Believed, line: Line | None
 ) -> Estimate:
     now = observation.at
     stable = within(state.samples, now=now, seconds=policy.stable_window_seconds)

@@ -10,7 +10,9 @@ fix the exponent, a saturated spell reaches far up, and whatever was not seen st
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from autoscaler.core.pairs import Pairs, itl_of
 
@@ -62,13 +64,9 @@ def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
         return None
     lowest = itl_of(next(i for i, _, s in pairs.bins if s >= LEAST_SHARE * listened))
     temper = min(TEMPER, MOST_EVENTS / events)
-    nodes = []
-    for step in range(ALPHA_STEPS):
-        low, high = (math.log(end) for end in ALPHA_RANGE)
-        log_alpha = math.log(lowest) + low + (high - low) * step / (ALPHA_STEPS - 1)
-        busy = [math.log(_busy(itl_of(i), math.exp(log_alpha))) for i, _, _ in pairs.bins]
-        for exponent in EXPONENTS:
-            nodes.append((log_alpha, math.log(exponent), *_likelihood(pairs, busy, exponent)))
+    low, high = (math.log(lowest * end) for end in ALPHA_RANGE)
+    grid = (high - low) / (ALPHA_STEPS - 1)
+    nodes = [node for step in range(ALPHA_STEPS) for node in _nodes(pairs, low + grid * step)]
     scores = [temper * one[2] - _prior(one[0], one[1], idle_itl) for one in nodes]
     best = max(scores)
     weights = [math.exp(score - best) for score in scores]
@@ -76,7 +74,6 @@ def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
     alpha, alpha_sigma = _moments([one[0] for one in nodes], weights, total)
     exponent, exponent_sigma = _moments([one[1] for one in nodes], weights, total)
     log_nu = sum(w * math.log(one[3]) for w, one in zip(weights, nodes, strict=True)) / total
-    grid = (math.log(ALPHA_RANGE[1]) - math.log(ALPHA_RANGE[0])) / ALPHA_STEPS
     return Curve(
         alpha=math.exp(alpha),
         alpha_sigma=math.hypot(alpha_sigma, grid / math.sqrt(12.0)),
@@ -84,6 +81,18 @@ def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
         exponent_sigma=max(0.05, exponent_sigma),
         nu=math.exp(log_nu),
     )
+
+
+_Node: TypeAlias = tuple[float, float, float, float]
+"""ln alpha, ln exponent, log-likelihood, nu."""
+
+
+def _nodes(pairs: Pairs, log_alpha: float) -> Iterator[_Node]:
+    """Yield the grid's nodes at one alpha."""
+    alpha = math.exp(log_alpha)
+    busy = [math.log(_busy(itl_of(index), alpha)) for index, _, _ in pairs.bins]
+    for exponent in EXPONENTS:
+        yield log_alpha, math.log(exponent), *_likelihood(pairs, busy, exponent)
 
 
 def _busy(itl: float, alpha: float) -> float:

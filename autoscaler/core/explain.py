@@ -51,7 +51,8 @@ def _estimate(one: Estimate) -> Iterator[str]:
         yield f"Other users' requests are not used: {one.arrivals_because}."
     if one.alpha_seconds is not None:
         word = "trusted" if one.alpha_trusted else "not trusted"
-        yield f"Idle latency is {one.alpha_seconds * 1000:.3g} ms a token ({word}: {one.alpha_because})."
+        idle = f"{one.alpha_seconds * 1000:.3g} ms a token"
+        yield f"Idle latency is {idle} ({word}: {one.alpha_because})."
 
 
 def _tells(step: Step) -> bool:

@@ -1,4 +1,4 @@
-"""What will be needed once a replica asked for now would serve: a forecast that must earn its place.
+"""What will be needed once a replica asked for now would serve: a forecast to be earned.
 
 It may only raise. Its members are switched on one by one, per deployment, while their own rolling
 backtest over the recorded need beats persistence: on cost, with each miss priced so that attainment
@@ -116,8 +116,8 @@ def judged(forecast: Forecast, record: Record, terms: Terms) -> Forecast:
     if came is not None and due is not None:
         forecast = replace(
             forecast,
-            trend=_scored(forecast.trend, due.trend, due.persistence, came[0], terms),
-            season=_scored(forecast.season, due.season, due.persistence, came[0], terms),
+            trend=_scored(forecast.trend, due, due.trend, came=came[0], terms=terms),
+            season=_scored(forecast.season, due, due.season, came=came[0], terms=terms),
         )
     kept = tuple(p for p in forecast.pending if p.bin > number)
     if came is not None:
@@ -132,12 +132,12 @@ def judged(forecast: Forecast, record: Record, terms: Terms) -> Forecast:
 
 
 def _scored(
-    trial: Trial, foretold: float | None, persistence: float, came: float, terms: Terms
+    trial: Trial, due: Foretold, foretold: float | None, *, came: float, terms: Terms
 ) -> Trial:
     if foretold is None:
         return trial
-    loss = _loss(max(foretold, persistence), came, terms)
-    baseline = _loss(persistence, came, terms)
+    loss = _loss(max(foretold, due.persistence), came, terms)
+    baseline = _loss(due.persistence, came, terms)
     share = 1.0 / min(MEMORY_BINS, trial.bins + 1.0)
     return Trial(
         loss=trial.loss + share * (loss - trial.loss),

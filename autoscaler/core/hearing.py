@@ -3,13 +3,13 @@
 Every prompt that joins the batch makes one iteration slow, and a probe's token gaps show it.
 Counting such gaps gives other users' arrivals, from outside and without any calibration:
 
-    q = slow gaps / gaps,  arrivals a second = -ln(1 - q) / mean gap - rate that jitter alone gives
+    q = slow gaps / gaps,  arrivals a second = -ln(1 - q) / mean gap
 
 The logarithm counts several prompts that join in one iteration. What is slow is learned per
-deployment: a late read is followed by an early one, so how much gaps fall short tells the jitter of
-engine and network without a look at idle streams, which a busy deployment has none of. The first gap of a probe is left
-out (prompts that arrive during its own prefill land there), and a read that carries several tokens
-is one event at most. What a stream cannot carry is refused with a reason, never guessed.
+deployment: a late read is followed by an early one, so how much gaps fall short in quiet streams
+tells the jitter of engine and network. The first gap of a probe is left out (prompts that arrive
+during its own prefill land there), and a read that carries several tokens is one event at most.
+What a stream cannot carry is refused with a reason, never guessed.
 """
 
 import math
@@ -74,11 +74,14 @@ class Spans:
     """Slow gaps that have a successor."""
     again: float = 0.0
     """Those whose successor is slow as well."""
+    chance: float = 0.0
+    """Those whose successor would be slow by chance: the sum of their streams' slow shares."""
 
     @property
     def share(self) -> float:
         """Share of slow gaps that go on with a prompt that a gap before began, 0..1."""
-        return min(MOST_SPAN, self.again / (self.slow + SPAN_PRIOR))
+        beyond = max(0.0, self.again - self.chance)
+        return min(MOST_SPAN, beyond / (self.slow + SPAN_PRIOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +212,12 @@ def _spanned(old: Spans, slow: list[bool]) -> Spans:
         return old  # in a busy stream one slow gap follows another by chance
     followed = [index for index in range(len(slow) - 1) if slow[index]]
     again = sum(slow[index + 1] for index in followed)
-    return Spans(slow=old.slow * FADE + len(followed), again=old.again * FADE + again)
+    others = max(0, sum(slow) - 1) / max(1, len(slow) - 1)
+    return Spans(
+        slow=old.slow * FADE + len(followed),
+        again=old.again * FADE + again,
+        chance=old.chance * FADE + len(followed) * others,
+    )
 
 
 _Histogram = tuple[tuple[int, float], ...]

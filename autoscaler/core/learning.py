@@ -1,4 +1,4 @@
-"""What a deployment teaches about itself, minute by minute: its ear, its pairs, its line, its drift.
+"""What a deployment teaches about itself, minute by minute: ear, pairs, line, drift.
 
 Samples of a minute at one count make a chunk. A chunk is put down as a pair (pairs.py), the plain
 line is fitted through the pairs now and then (curve.py), and in between one number follows how much
@@ -54,7 +54,7 @@ SURE_SIGMA = 0.15
 DRIFT_FADE = 0.5 ** (1.0 / 60.0)
 """A minute's pull of the drift back to nothing: halved in an hour, while the pairs take over."""
 DRIFT_SIGMA = 0.008
-"""Random walk of the drift, per square root of a minute: engines drifted by 25 % in half an hour."""
+"""Random walk of the drift, per root of a minute: engines drifted by 25 % in half an hour."""
 MOST_DRIFT = 0.7
 """Largest drift, as a logarithm: beyond a factor of 2 it is another engine."""
 LATENCY_SIGMA = 0.03

@@ -14,7 +14,7 @@ WARN_SECONDS = 900.0
 def notices_of(case: Case, decision: Decision, infeasible: tuple[str, ...]) -> tuple[Notice, ...]:
     """Return every fact that holds now."""
     found = [Notice(kind="infeasible_slo", because=because) for because in infeasible[:1]]
-    found += _capped(case, decision) + _changed(case) + _ending(case)
+    found += _capped(decision) + _changed(case) + _ending(case)
     if case.undo_to is not None:
         because = f"the step down from {case.undo_to} failed its prediction and is undone"
         found.append(Notice(kind="failed_step", because=because))
@@ -27,7 +27,7 @@ def notices_of(case: Case, decision: Decision, infeasible: tuple[str, ...]) -> t
     return tuple(found)
 
 
-def _capped(case: Case, decision: Decision) -> list[Notice]:
+def _capped(decision: Decision) -> list[Notice]:
     kinds = {Reason.CAPPED_BUDGET: "capped_budget", Reason.CAPPED_MAX: "saturated_at_max"}
     return [
         Notice(

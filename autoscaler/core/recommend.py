@@ -50,6 +50,18 @@ def slo_model(case: Case) -> Proposal | None:
             reason=Reason.INFEASIBLE_SLO,
             because=because,
         )
+    if need > case.base and not case.is_trusted and _has_room(case):
+        because = (
+            "the latency has room to what was written; a load by an alpha that is not trusted calls"
+            " for no more"
+        )
+        return Proposal(
+            rule="slo_model",
+            count=case.base,
+            need=None,
+            reason=Reason.WITHIN_TOLERANCE,
+            because=because,
+        )
     if need > case.base:
         because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
         reason = Reason.SCALE_UP_SLO
@@ -68,6 +80,19 @@ def slo_model(case: Case) -> Proposal | None:
         reason=Reason.SCALE_DOWN,
         because=because,
     )
+
+
+def _has_room(case: Case) -> bool:
+    """True if the ITL seen is below that of the load planned for, whatever alpha is.
+
+    Without a trusted alpha it is the latency above what was written that calls for more (SEMANTICS
+    3.9), not a load by a guess. At a share h of the load that just meets S, and S at its default of
+    three alphas, ITL is S / (3 - 2 h): with h = 0.8, 0.71 S.
+    """
+    written, seen = case.policy.slo.itl_seconds, case.estimate.itl_seconds
+    if written is None or seen is None:
+        return False
+    return seen < written / (3.0 - 2.0 * case.headroom)
 
 
 def overload(case: Case) -> Proposal | None:

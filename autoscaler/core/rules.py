@@ -45,27 +45,22 @@ def pending(case: Case, count: int) -> Step:
     estimate = case.estimate
     if count < case.base:
         because = f"nothing goes down until {case.base} are ready and settled"
-        return _back(case, "pending", count, because, Reason.PENDING)
+        return _back(case, count, rule="pending", why=(Reason.PENDING, because))
     low, capacity = estimate.load_low, estimate.capacity_per_replica
     if low is not None and capacity is not None and low > case.base * capacity:
         because = f"at least {low:.2f} of load is more than the {case.base} asked for will carry"
         return passed("pending", count, because)
     because = f"{case.base} are coming, and they may suffice"
-    return _back(case, "pending", count, because, Reason.PENDING)
+    return _back(case, count, rule="pending", why=(Reason.PENDING, because))
 
 
 def trust(case: Case, count: int) -> Step:
     """Go down only on trusted, complete evidence and only where the prediction holds."""
     if count >= case.base:
         return passed("trust", count, "nothing goes down")
-    if case.gate.settling_until is not None:
-        because = f"settling for another {case.gate.settling_until - case.at:.0f} s"
-        return _back(case, "trust", count, because, Reason.SETTLING)
-    if case.estimate.overloaded:
-        return _back(case, "trust", count, "users queue", Reason.DOWN_REFUSED_CONSOLIDATION)
-    missing = _missing(case)
-    if missing:
-        return _back(case, "trust", count, missing, Reason.DOWN_VETOED_MISSING_DATA)
+    shut = _shut(case)
+    if shut is not None:
+        return _back(case, count, rule="trust", why=shut)
     if not case.is_trusted:
         return _untrusted(case, count)
     after = count
@@ -78,8 +73,20 @@ def trust(case: Case, count: int) -> Step:
     return Step(rule="trust", before=count, after=after, because=because, reason=reason)
 
 
-def _back(case: Case, rule: str, count: int, because: str, reason: Reason) -> Step:
-    return Step(rule=rule, before=count, after=case.base, because=because, reason=reason)
+def _shut(case: Case) -> tuple[Reason, str] | None:
+    """Why nothing may go down now, whatever the prediction; None if it may."""
+    until = case.gate.settling_until
+    if until is not None:
+        return Reason.SETTLING, f"settling for another {until - case.at:.0f} s"
+    if case.estimate.overloaded:
+        return Reason.DOWN_REFUSED_CONSOLIDATION, "users queue"
+    missing = _missing(case)
+    return (Reason.DOWN_VETOED_MISSING_DATA, missing) if missing else None
+
+
+def _back(case: Case, count: int, *, rule: str, why: tuple[Reason, str]) -> Step:
+    """Back to what is coming."""
+    return Step(rule=rule, before=count, after=case.base, because=why[1], reason=why[0])
 
 
 def _missing(case: Case) -> str:
@@ -98,15 +105,15 @@ def _untrusted(case: Case, count: int) -> Step:
     written = case.policy.slo.itl_seconds
     if written is None:
         because = f"alpha is {case.estimate.alpha_because}: without it the load may be anything"
-        return _back(case, "trust", count, because, Reason.DOWN_UNTRUSTED)
+        return _back(case, count, rule="trust", why=(Reason.DOWN_UNTRUSTED, because))
     if case.last_down_at is not None and case.at - case.last_down_at < case.hold_seconds:
         because = "alpha is not trusted: the last step down is not yet a hold ago"
-        return _back(case, "trust", count, because, Reason.DOWN_HELD)
+        return _back(case, count, rule="trust", why=(Reason.DOWN_HELD, because))
     after = case.base - 1
     itl = (case.estimate.itl_seconds or written) * case.base / max(1, after)
     if after < 1 or itl > UNTRUSTED_RATIO * written or not _carries(case, after):
         because = f"alpha is {case.estimate.alpha_because}, and {after} leave the objective no room"
-        return _back(case, "trust", count, because, Reason.DOWN_UNTRUSTED)
+        return _back(case, count, rule="trust", why=(Reason.DOWN_UNTRUSTED, because))
     because = "alpha is not trusted: one at a time, each step checked"
     return Step(rule="trust", before=count, after=max(count, after), because=because)
 
@@ -147,7 +154,7 @@ def cooldown(case: Case, count: int) -> Step:
     if left <= 0.0:
         return passed("cooldown", count, "the cooldown is over")
     because = f"the cooldown lasts another {left:.0f} s"
-    return _back(case, "cooldown", count, because, Reason.UP_COOLDOWN)
+    return _back(case, count, rule="cooldown", why=(Reason.UP_COOLDOWN, because))
 
 
 def _is_urgent(case: Case, count: int) -> bool:

@@ -125,17 +125,16 @@ def _verdict(case: Case, target: int) -> Verdict:
 
 
 def _held_until(case: Case, reason: Reason) -> float | None:
-    orders = case.observation.orders
-    if reason is Reason.SETTLING:
-        return case.gate.settling_until
-    if reason is Reason.DOWN_HELD:
-        return case.held_until
-    if reason is Reason.PENDING and case.ask is not None:
-        return case.ask.asked_at + case.policy.settle_deadline_seconds
-    if reason is Reason.UP_COOLDOWN and case.last_up_at is not None:
-        return case.last_up_at + case.policy.scale_up_cooldown_seconds
-    if reason is Reason.OVERRIDE and orders.override is not None:
-        return orders.override.until
-    if reason is Reason.PAUSED and orders.pause is not None:
-        return orders.pause.until
-    return case.hand.until if reason is Reason.HAND and case.hand is not None else None
+    orders, policy = case.observation.orders, case.policy
+    ends = {Reason.SETTLING: case.gate.settling_until, Reason.DOWN_HELD: case.held_until}
+    if case.ask is not None:
+        ends[Reason.PENDING] = case.ask.asked_at + policy.settle_deadline_seconds
+    if case.last_up_at is not None:
+        ends[Reason.UP_COOLDOWN] = case.last_up_at + policy.scale_up_cooldown_seconds
+    if orders.override is not None:
+        ends[Reason.OVERRIDE] = orders.override.until
+    if orders.pause is not None:
+        ends[Reason.PAUSED] = orders.pause.until
+    if case.hand is not None:
+        ends[Reason.HAND] = case.hand.until
+    return ends.get(reason)

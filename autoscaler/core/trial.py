@@ -37,23 +37,31 @@ def judged(
     trial: Trial | None, counts: Counts, samples: tuple[Sample, ...], *, now: float
 ) -> Trial | None:
     """Return the trial as it stands; None once it is over: passed, undone or overtaken."""
-    if trial is None:
+    if trial is None or _is_overtaken(trial, counts):
         return None
     mark = counts.asks[-1] if counts.asks else None
-    if mark is not None and mark.asked_at > trial.asked_at and mark.count != trial.to_count:
-        return None
     if mark is None or mark.count != trial.to_count or mark.refused:
         return trial if now - trial.asked_at < PASSED_SECONDS else None
-    if trial.failed or counts.settled_ask_at != mark.asked_at or counts.settled_at is None:
+    settled_at = counts.settled_at
+    if trial.failed or counts.settled_ask_at != mark.asked_at or settled_at is None:
         return trial
-    if counts.ready_count != trial.to_count:
-        return None
-    itls = [s.itl for s in samples if s.at >= counts.settled_at and s.itl is not None]
+    itls = [s.itl for s in samples if s.at >= settled_at and s.itl is not None]
     if len(itls) >= JUDGED_BY:
         mean = fmean(itls)
         if mean - 1.64 * pstdev(itls) / sqrt(len(itls)) > trial.itl_predicted:
             return replace(trial, failed=True, itl_after=mean)
-    return trial if now - counts.settled_at < PASSED_SECONDS else None
+    return trial if now - settled_at < PASSED_SECONDS else None
+
+
+def _is_overtaken(trial: Trial, counts: Counts) -> bool:
+    """True if something else was asked for since, or the count went elsewhere after it settled."""
+    mark = counts.asks[-1] if counts.asks else None
+    if mark is None or mark.asked_at < trial.asked_at:
+        return False
+    if mark.count != trial.to_count:
+        return True
+    settled = counts.settled_ask_at == mark.asked_at
+    return settled and not trial.failed and counts.ready_count != trial.to_count
 
 
 def solved_alpha(trial: Trial) -> float | None:

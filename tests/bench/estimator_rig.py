@@ -264,9 +264,16 @@ def _score(run: dict[str, Any], others: list[dict[str, Any]]) -> Score:
         true=run["rho_true"],
         found=found,
         heard=prompts(heard, spans),
-        sent=len(run["background"]) / (run["dur"] + 10.0) * heard.seconds,
+        sent=_sent(run) * heard.seconds,
         plain=1.0 - alpha / found.itl,
     )
+
+
+def _sent(run: dict[str, Any]) -> float:
+    """Requests a second that the recording's users sent while probes ran."""
+    column = run["background_cols"].index("sched")
+    sent = sum(1 for row in run["background"] if 0.0 <= row[column] <= run["dur"])
+    return sent / float(run["dur"])
 
 
 def _taught(runs: list[dict[str, Any]]) -> tuple[Learning, float]:
@@ -279,7 +286,7 @@ def _taught(runs: list[dict[str, Any]]) -> tuple[Learning, float]:
         for sample in samples:
             chunk.append(sample)
             if sample.at - chunk[0].at >= 60.0:
-                begun = replace(learning, chunk_from=chunk[0].at - 1.0)
+                begun = replace(learning, chunk_from=chunk[0].at - 1.0, fitted_at=0.0)
                 learning = lesson(begun, tuple(chunk), now=sample.ended_at + 1.0)
                 chunk = []
     return learning, sorted(full)[len(full) // 2]

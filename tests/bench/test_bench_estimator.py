@@ -27,7 +27,7 @@ def rms(errors: list[float]) -> float:
 @pytest.mark.bench
 @pytest.mark.parametrize("name", list(WORLDS))
 def test_rho_in_the_emulated_fleet(name: str) -> None:
-    """rho .1 to .8, 1 to 8 replicas, one window of 180 s each; taught by 92 minutes of one replica."""
+    """rho .1 to .8, 1 to 8 replicas, a window of 180 s each; taught by 92 minutes of one."""
     physics, router, wanted = WORLDS[name]
     ours, plain = fleet_errors(physics, router)
     bias = sum(ours) / len(ours)

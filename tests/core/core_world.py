@@ -5,6 +5,7 @@ cold starts, seeded noise. It stands in for nothing but itself: the fleet has te
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from autoscaler.core.model import (
     Ask,
@@ -209,6 +210,6 @@ def flaps(world: World) -> int:
         before = count
     return sum(
         1
-        for (first, up), (second, later_up) in zip(moves, moves[1:], strict=False)
+        for (first, up), (second, later_up) in pairwise(moves)
         if up is not later_up and second - first < 900.0
     )

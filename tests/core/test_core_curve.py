@@ -20,7 +20,7 @@ ALPHA, NU = 0.01, 10.0
 
 
 def itl_at(rate: float, exponent: float) -> float:
-    return ALPHA / (1.0 - (rate / NU) ** exponent)
+    return ALPHA / (1.0 - math.pow(rate / NU, exponent))
 
 
 def minute(lots: random.Random, at: float, rate: float, exponent: float) -> tuple[Sample, ...]:

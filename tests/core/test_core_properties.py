@@ -127,9 +127,7 @@ def test_a_target_is_in_bounds_or_nearer_to_them_or_held_by_a_person(
         target, base = outcome.decision.target, base_of(observation, outcome)
         low, high = max(1, policy.min_replicas or 1), policy.max_replicas or 10_000
         held = outcome.decision.reason in {Reason.OVERRIDE, Reason.HAND}
-        nearer = (
-            base < low <= low and base <= target <= low or base > high and high <= target <= base
-        )
+        nearer = base <= target <= low or high <= target <= base
         assert low <= target <= high or nearer or held or target == base
 
 

@@ -1,6 +1,7 @@
 """SEMANTICS §3, line by line: what may move replicas, and what may not."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from core_world import ACTIVE, HOUR, MINUTE, START, World, counts, deployment, probe
@@ -209,7 +210,7 @@ def test_with_a_written_slo_down_goes_one_at_a_time_a_hold_apart() -> None:
     world = steady(1.0, 6, policy).run(4 * HOUR)
     assert counts(world)[:2] == [5, 4]
     times = [at for at, _ in world.puts]
-    assert all(later - at >= 600.0 for at, later in zip(times, times[1:], strict=False))
+    assert all(later - at >= 600.0 for at, later in pairwise(times))
 
 
 @pytest.mark.slow
@@ -369,7 +370,7 @@ def test_an_overdue_ask_is_decided_anew() -> None:
     world = World(load=lambda t: 0.5 if t < 600 else 1.6, policy=TRUSTED, cold_start=1e9)
     world.run(600 + 2000)
     assert len(world.puts) >= 2
-    gaps = [later - at for (at, _), (later, _) in zip(world.puts, world.puts[1:], strict=False)]
+    gaps = [later - at for (at, _), (later, _) in pairwise(world.puts)]
     assert max(gaps) >= 900.0
     assert any("overdue" in kinds(outcome) for outcome in world.outcomes)
 
@@ -380,4 +381,4 @@ def test_down_waits_for_the_settling_window_after_our_own_ask() -> None:
     world.run(3 * HOUR)
     times = [at for at, _ in world.puts]
     assert len(times) >= 2
-    assert all(later - at >= 120.0 for at, later in zip(times, times[1:], strict=False))
+    assert all(later - at >= 120.0 for at, later in pairwise(times))

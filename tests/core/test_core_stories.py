@@ -1,6 +1,7 @@
 """Stories of one deployment, told as instants."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from core_world import ACTIVE, DAY, HOUR, MINUTE, World, counts, flaps
@@ -76,7 +77,7 @@ def test_an_up_cooldown_waits_and_overload_does_not() -> None:
         )
         if outcome.decision.reason is Reason.SCALE_UP_SLO
     ]
-    assert all(later - at >= 1800.0 for at, later in zip(slow, slow[1:], strict=False))
+    assert all(later - at >= 1800.0 for at, later in pairwise(slow))
 
 
 def test_advisory_mode_keeps_a_shadow_and_what_it_would_have_cost() -> None:
