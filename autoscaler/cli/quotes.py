@@ -1,8 +1,10 @@
 """What something will cost an hour, said before anybody is asked to agree."""
 
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -83,6 +85,18 @@ def agree(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         stop(f"{question} There is no terminal to ask at: give --yes to agree.", ExitCode.USAGE)
-    if not typer.confirm(question):
+    with _interruptible():
+        agreed = typer.confirm(question)
+    if not agreed:
         say("Nothing was changed.")
         raise typer.Exit(int(ExitCode.RUNTIME))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the first Ctrl-C end a question; asyncio only notes it for its loop, which waits here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
