@@ -119,25 +119,34 @@ def thresholds(
 def judge(result: ProbeResult, limits: Thresholds) -> dict[str, bool]:
     """Return the objectives that this probe is an event of, and whether a bad one.
 
-    Empty for results that do not count: untrusted, warm-up, liveness, calibration. TTFT counts from
-    the scheduled start, so that a probe held up anywhere on our side is not flattered.
+    Empty for results that do not count: spoiled by us, warm-up, liveness, calibration. A result of
+    which only the latencies cannot be believed (buffered, cached, read late) still tells that the
+    endpoint answered. TTFT counts from the scheduled start, so that a probe held up anywhere on our
+    side is not flattered.
     """
-    if not result.counts or result.warmup or result.profile in _UNCOUNTED_PROFILES:
+    if result.warmup or result.profile in _UNCOUNTED_PROFILES or not result.tells_availability:
         return {}
     failure = result.failure
     if failure is not None and not FAILURES[failure].counts_against_slo:
         return {}
     verdicts = {AVAILABILITY: failure is not None}
+    if result.counts:
+        verdicts |= _judged_latencies(result, limits)
+    return verdicts
+
+
+def _judged_latencies(result: ProbeResult, limits: Thresholds) -> dict[str, bool]:
+    verdicts = {}
     if limits.ttft_seconds is not None:
         if result.ttft_seconds is not None:
             waited = result.ttft_seconds + max(0.0, result.sent_at - result.scheduled_at)
             verdicts[TTFT] = waited > limits.ttft_seconds
-        elif failure in _LATE:
+        elif result.failure in _LATE:
             verdicts[TTFT] = True
     if limits.itl_seconds is not None:
         if result.itl_seconds is not None:
             verdicts[ITL] = result.itl_seconds > limits.itl_seconds
-        elif failure is FailureReason.TIMEOUT_STALL:
+        elif result.failure is FailureReason.TIMEOUT_STALL:
             verdicts[ITL] = True
     return verdicts
 

@@ -76,7 +76,7 @@ def test_our_own_mistake_spends_no_budget(reason: FailureReason) -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        replace(GOOD, untrusted=(UntrustedReason.LOOP_LAG,)),
+        replace(GOOD, untrusted=(UntrustedReason.CLIENT_FAULT,)),
         replace(GOOD, warmup=True),
         replace(GOOD, profile="liveness"),
         replace(GOOD, profile="calibrate"),
@@ -85,6 +85,15 @@ def test_our_own_mistake_spends_no_budget(reason: FailureReason) -> None:
 )
 def test_what_does_not_count_is_no_event(result: ProbeResult) -> None:
     assert slo.judge(result, LIMITS) == {}
+
+
+@pytest.mark.parametrize(
+    "reason", [UntrustedReason.LOOP_LAG, UntrustedReason.BUFFERED, UntrustedReason.CACHED_PREFIX]
+)
+def test_a_probe_with_spoiled_latencies_still_tells_that_the_endpoint_answered(
+    reason: UntrustedReason,
+) -> None:
+    assert slo.judge(replace(GOOD, untrusted=(reason,)), LIMITS) == {"availability": False}
 
 
 def test_an_objective_without_a_threshold_is_not_judged() -> None:
