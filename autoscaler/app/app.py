@@ -18,7 +18,7 @@ from autoscaler.notify.build import build_outbox
 from autoscaler.notify.config import HeartbeatConfig
 from autoscaler.notify.heartbeat import Heartbeat
 from autoscaler.notify.http import Http
-from autoscaler.notify.lane import LaneParts
+from autoscaler.notify.lane import CrashPoint, LaneParts
 from autoscaler.notify.outbox import Outbox
 from autoscaler.ports import Clock, Console, Every, Store
 from autoscaler.probes.honesty import LagSampler
@@ -37,6 +37,8 @@ class Seams:
     store: Store | None = None
     """Left open at the stop; None = the file of the settings."""
     rng: random.Random = field(default_factory=random.Random)
+    crash: CrashPoint = lambda _: None
+    """Told before and after each send; a test may let the process die there."""
     virtual: bool = False
     """True on a virtual-time loop: jobs are plain loops, the loop's lag is not measured."""
 
@@ -141,8 +143,7 @@ class _Running:
         clock = seams.clock
         cloud = adapters.build_cloud(settings, clock=clock, meter=meter.controlplane_request)
         store = seams.store or adapters.build_store(settings, clock=clock)
-        lanes = LaneParts(store=store, clock=clock, meter=meter, rng=seams.rng)
-        notifier = SwitchedNotifier(_outbox(settings, lanes))
+        notifier = SwitchedNotifier(_outbox(settings, _lanes(app, store)))
         heartbeat_http = Http(clock)
         sampler = None if seams.virtual else LagSampler(clock, meter)
         board = JobBoard(clock, meter)
@@ -184,9 +185,7 @@ class _Running:
 
     def outbox_of(self, settings: Settings) -> Outbox:
         """Return the outbox that other settings want."""
-        seams = self.app.seams
-        lanes = LaneParts(store=self.store, clock=seams.clock, meter=self.app.meter, rng=seams.rng)
-        return _outbox(settings, lanes)
+        return _outbox(settings, _lanes(self.app, self.store))
 
     async def discard(self) -> None:
         """Close what the daemon does not close itself."""
@@ -197,6 +196,13 @@ class _Running:
         await self.cloud.close()
         if self.app.seams.store is None:
             self.store.close()
+
+
+def _lanes(app: App, store: Store) -> LaneParts:
+    seams = app.seams
+    return LaneParts(
+        store=store, clock=seams.clock, meter=app.meter, rng=seams.rng, crash=seams.crash
+    )
 
 
 def _outbox(settings: Settings, lanes: LaneParts) -> Outbox:

@@ -7,7 +7,7 @@ rows closed, the trigger's first.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -27,6 +27,9 @@ EVERYTHING = 1_000_000
 LANE_KIND = "outbox"
 """Kind of the document that counts a receiver's dead letters over restarts."""
 
+CrashPoint = Callable[[str], None]
+"""Told when a point is reached at which tests let the process die: `before send`, `after send`."""
+
 log = structlog.get_logger("neevscale.notify")
 
 
@@ -38,6 +41,7 @@ class LaneParts:
     clock: Clock
     meter: Meter
     rng: Random
+    crash: CrashPoint = lambda _: None
 
 
 @dataclass(slots=True)
@@ -109,8 +113,9 @@ class Lane:
             self._succeed(rows, note)
 
     async def _attempt(self, attempt: Attempt) -> dict[str, Json]:
+        self.parts.crash("before send")
         try:
-            return await self.receiver.send(attempt)
+            note = await self.receiver.send(attempt)
         except NotDelivered:
             raise
         except Undecodable as fault:
@@ -119,6 +124,8 @@ class Lane:
             log.exception("receiver_broken", receiver=self.receiver.name)
             text = f"{type(fault).__name__} in the receiver itself"
             raise NotDelivered(FailureKind.TEMPLATE, text) from fault
+        self.parts.crash("after send")
+        return note
 
     def _succeed(self, rows: Sequence[Notification], note: dict[str, Json]) -> None:
         now = self.parts.clock.now()

@@ -23,11 +23,14 @@ FAILED, DOWN = "NeevDeploymentFailed", "NeevEndpointDown"
 POINTS = {
     "before commit": 8,
     "after commit": 8,
+    "before send": 4,
+    "after send": 4,
     "before delivered": 3,
     "after delivered": 3,
     "after failed": 1,
 }
-"""Point of the daemon's writing to the most times that it is passed before the daemon dies there.
+"""Point of the daemon's writing and sending to the most times that it is passed before the daemon
+dies there.
 """
 KILLED_EARLY_RATIO = 0.1
 """Share of the starts that may be killed before they serve."""

@@ -1,4 +1,4 @@
-"""The daemon with a bomb: it ends by `os._exit` at the Nth crash point of its store.
+"""The daemon with a bomb: it ends by `os._exit` at the Nth crash point of its store or outbox.
 
 `crashing_daemon.py CONFIG POINT NUMBER`, e.g. `… "after commit" 3`: all that a crash there can
 leave behind is what the file holds at that moment.
@@ -29,7 +29,7 @@ def main(config: Path, point: str, number: int) -> int:
                 os._exit(CRASHED)
 
     store = SqliteStore(Path(settings.state.path), crash=crash)
-    return run_app(build_app(settings, seams=Seams(store=store)))
+    return run_app(build_app(settings, seams=Seams(store=store, crash=crash)))
 
 
 if __name__ == "__main__":

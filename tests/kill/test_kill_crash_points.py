@@ -17,7 +17,13 @@ POINTS = tuple(
 """The first settling window holds all asks back for seven ticks: the later commits carry intents
 and outcomes.
 """
-DELIVERIES = (("before delivered", 1), ("after delivered", 1), ("before delivered", 1))
+DELIVERIES = (
+    ("before send", 1),
+    ("after send", 1),
+    ("before delivered", 1),
+    ("after delivered", 1),
+    ("before delivered", 1),
+)
 """Two receivers hear the trigger: the log and the webhook."""
 
 
