@@ -248,6 +248,16 @@ async def test_it_ends_by_itself_with_a_summary_whatever_the_environment() -> No
 
 
 @pytest.mark.slow
+async def test_it_begins_with_a_past_and_goes_on_live() -> None:
+    process = await start("--duration", "3", "--port", "0", "--past", "0.5")
+    output, complaints = await process.communicate()
+    assert (process.returncode, complaints) == (0, b"")
+    text = output.decode()
+    assert "From here on it is live." in text
+    assert text.splitlines()[-1].startswith("Summary: ")
+
+
+@pytest.mark.slow
 async def test_it_ends_in_order_on_a_signal() -> None:
     process = await start("--port", "0", "--past", "0")
     assert process.stdout is not None
