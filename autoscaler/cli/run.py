@@ -1,6 +1,7 @@
 """`neevscale run`: the daemon."""
 
-from typing import Annotated
+import errno
+from typing import Annotated, Final
 
 import structlog
 import typer
@@ -14,6 +15,8 @@ from autoscaler.cli.version import version_text
 from autoscaler.core.words import Mode
 from autoscaler.settings import Loaded, Settings, load_settings
 from autoscaler.store import StoreUnusable
+
+ADDRESS_ERRORS: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL})
 
 
 def run(
@@ -50,8 +53,18 @@ def run(
         _tell(loaded)
         code = run_app(app)
     except (ValueError, OSError, StoreUnusable) as error:
-        stop(str(error))
+        stop(_sentence(error, loaded.settings.web.listen))
     raise typer.Exit(code)
+
+
+def _sentence(error: Exception, listen: str) -> str:
+    """What went wrong, and what to do about it."""
+    if isinstance(error, OSError) and error.errno in ADDRESS_ERRORS:
+        return (
+            f"Cannot listen on {listen}: it is taken, or no address of this machine. Stop what"
+            " listens there, or set web.listen (NEEVSCALE_WEB__LISTEN)."
+        )
+    return str(error)
 
 
 def _tell(loaded: Loaded) -> None:
