@@ -127,6 +127,7 @@ def test_every_shape_has_its_load(shape: str) -> None:
     assert world(shape).load.work.mean() > 0
 
 
+@pytest.mark.slow
 def test_the_foresight_oracle_never_pays_less_than_the_clairvoyant() -> None:
     place = world("bursts")
     need = place.load.need(place.objective)
@@ -138,6 +139,7 @@ def test_the_foresight_oracle_never_pays_less_than_the_clairvoyant() -> None:
     assert run.cost >= best.cost_at(run.attainment)
 
 
+@pytest.mark.slow
 def test_knowing_the_present_costs_more_than_knowing_the_future() -> None:
     place = world("bursts")
     best = frontier(place.load.need(place.objective), place.load.requests, cold=place.cold_slots)
