@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from autoscaler.core import slo
 from autoscaler.core.alerting.engine import AlertTransition, evaluate, open_alerts
 from autoscaler.core.alerting.facts import (
     ControlPlaneFacts,
@@ -169,7 +168,6 @@ class AlertDesk:
 
     def _deployment(self, watched: Watched, now: float, *, refused: str) -> DeploymentFacts:
         policy = self._live.policy_for(watched.deployment)
-        limits = self._probing.limits(watched)
         view = accounts.view(watched, at=now, book=self._book)
         certificates = [p.cert_expires_at for p in watched.recent if p.cert_expires_at is not None]
         return DeploymentFacts(
@@ -186,7 +184,7 @@ class AlertDesk:
             decision=watched.decision,
             notices=watched.notices,
             scale_failures=watched.sighting.scale_failures,
-            slos=slo.views(watched.slo, policy.slo, limits, at=now),
+            slos=self._probing.objectives(watched, now),
             cert_expires_at=certificates[-1] if certificates else None,
             spend=self._spend([watched.ledger], view, now=now),
             free_gpus=self._fleet.free_gpus(watched.deployment),

@@ -218,6 +218,7 @@ class DaemonConsole:
             )
         )
         watched.orders = orders
+        watched.touch("orders")  # a tick under way may have written the older ones after that
         log.info(event, deployment=watched.name, by=by, orders=encode(orders))
 
     def _keep_silences(self) -> None:

@@ -126,7 +126,7 @@ class Daemon:
         await self._finish(self._acting.values(), CALLS_GRACE_SECONDS)
         await self._finish(self._tasks, JOBS_GRACE_SECONDS)
         with self._board.guard("stop"):
-            self._tick.write(everything=True)
+            await self._tick.write(everything=True)
             self._housekeeping.keep_prober_memory()
         with self._board.guard("notify"):
             await _within(FLUSH_SECONDS, self._parts.notifier.send_due())
@@ -143,13 +143,13 @@ class Daemon:
             with self._board.guard("discover", watched.name):
                 self._probing.follow(watched)
         if changed:
-            self._tick.look_once()
+            await self._tick.look_once()
             self._expose()
             self._spawn(self.notify_once(), "notify")
 
     async def decide_once(self) -> None:
         """Decide for all, write it, act, and show it."""
-        orders = self._tick.decide_once()
+        orders = await self._tick.decide_once()
         for order in orders:
             self._act(order)
         self._expose()
@@ -205,7 +205,7 @@ class Daemon:
             self._discovery.acted(order, result, read_at=read_at)
             done = result.result == "ok"
             rules = self._live.config.rules
-            self._tick.write(tell_change(self._change(order), rules) if done else ())
+            await self._tick.write(tell_change(self._change(order), rules) if done else ())
             (log.info if done else log.warning)(
                 "scaled" if done else "scale_not_done",
                 deployment=order.deployment.name,

@@ -9,13 +9,16 @@ import asyncio
 from autoscaler.core import slo
 from autoscaler.core.model import Deployment, Json, ProbeResult
 from autoscaler.core.slo import Thresholds
+from autoscaler.core.snapshot import SloView
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.jobs import JobBoard
-from autoscaler.daemon.watched import Watched
+from autoscaler.daemon.watched import Objectives, Watched
 from autoscaler.ports import Due
 
 JOB = "probe"
+FRESH_SECONDS = 5.0
+"""Error budgets change with probes; without one, this old is new enough: windows are minutes."""
 SHORTEST_SLEEP_SECONDS = 0.001
 """It never spins, whatever the plan says."""
 
@@ -87,6 +90,21 @@ class Probing:
         watched.recent.append(result)
         watched.touch("slo")
         self._parts.meter.probe(watched.name, result, slo_bad=verdicts)
+
+    def objectives(self, watched: Watched, now: float) -> tuple[SloView, ...]:
+        """Return the error budgets; alerts and snapshot of one tick share one look at them."""
+        limits, known = self.limits(watched), watched.objectives
+        if (
+            known is None
+            or known.state is not watched.slo
+            or known.limits != limits
+            or not 0.0 <= now - known.at < FRESH_SECONDS
+        ):
+            policy = self._live.policy_for(watched.deployment)
+            views = slo.views(watched.slo, policy.slo, limits, at=now)
+            known = Objectives(at=now, state=watched.slo, limits=limits, views=views)
+            watched.objectives = known
+        return known.views
 
     def limits(self, watched: Watched) -> Thresholds:
         """Return the latencies in force for one deployment."""

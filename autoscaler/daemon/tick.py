@@ -5,6 +5,7 @@ one transaction, and only then act.
 in that one transaction, before the call leaves: whatever happens next, it counts as asked.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +41,10 @@ REPEAT_SECONDS = 300.0
 would otherwise grow by 25 MB a day and deployment, and say nothing more.
 """
 
-Act = Callable[[Order], None]
+BREATH = 10
+"""Decisions (a few milliseconds) after which other tasks get a turn: a tick over a thousand
+deployments must not make their probes' readings late.
+"""
 
 
 @dataclass(slots=True)
@@ -89,38 +93,45 @@ class Tick:
         self._is_acting = is_acting
         self._written: dict[str, Decision] = {}
         self._number = 0
+        self._one_writer = asyncio.Lock()
         self._checkpoints: dict[str, tuple[str, Policy]] = {}
         self._live = live
 
-    def decide_once(self) -> list[Order]:
+    async def decide_once(self) -> list[Order]:
         """Decide for all, write it, and return the scale calls to make now."""
-        now = self._parts.clock.now()
-        self._number += 1
-        writing = Writing()
-        for watched in self._fleet:
-            with self._board.guard(JOB, watched.name):
-                self._decide(watched, now, writing)
-        self._look(now, writing)
-        try:
-            self._commit(writing)
-        except Exception:
-            self._withdraw(writing.orders)
-            raise
-        return writing.orders
+        async with self._one_writer:
+            now = self._parts.clock.now()
+            self._number += 1
+            writing = Writing()
+            for number, (watched, seen) in enumerate(self._observe_all(now), start=1):
+                if watched.id in self._fleet.watched:
+                    with self._board.guard(JOB, watched.name):
+                        self._decide(watched, seen, writing)
+                if number % BREATH == 0:
+                    await asyncio.sleep(0)
+            self._look(now, writing)
+            try:
+                self._commit(writing)
+            except Exception:
+                self._withdraw(writing.orders)
+                raise
+            return writing.orders
 
-    def look_once(self) -> None:
+    async def look_once(self) -> None:
         """Look at the alerts between two ticks, because something changed."""
-        writing = Writing()
-        self._look(self._parts.clock.now(), writing)
-        self._commit(writing)
+        async with self._one_writer:
+            writing = Writing()
+            self._look(self._parts.clock.now(), writing)
+            self._commit(writing)
 
-    def write(
+    async def write(
         self, notifications: Sequence[Notification] = (), *, everything: bool = False
     ) -> None:
         """Write what changed outside a tick, e.g. what became of a scale call."""
-        writing = Writing()
-        writing.notifications.extend(notifications)
-        self._commit(writing, everything=everything)
+        async with self._one_writer:
+            writing = Writing()
+            writing.notifications.extend(notifications)
+            self._commit(writing, everything=everything)
 
     def _look(self, now: float, writing: Writing) -> None:
         with self._board.guard("alerts"):
@@ -145,14 +156,22 @@ class Tick:
             self._fleet.outgoing.pop(key, None)
         self._desk.committed()
 
-    def _decide(self, watched: Watched, now: float, writing: Writing) -> None:
-        policy = self._live.policy_for(watched.deployment)
-        self._end_orders(watched, now)
-        seen = self._observe(watched, now, policy)
+    def _observe_all(self, now: float) -> list[tuple[Watched, Observation]]:
+        """Drain all inboxes at one instant: what comes while others are decided waits its turn."""
+        seen = []
+        for watched in self._fleet:
+            with self._board.guard(JOB, watched.name):
+                self._end_orders(watched, now)
+                policy = self._live.policy_for(watched.deployment)
+                seen.append((watched, self._observe(watched, now, policy)))
+                watched.inbox.clear()
+        return seen
+
+    def _decide(self, watched: Watched, seen: Observation, writing: Writing) -> None:
+        now, policy = seen.at, self._live.policy_for(seen.deployment)
         self._record(watched, seen, policy, writing)
         outcome = step(watched.state, seen, policy)
         decision = outcome.decision
-        watched.inbox.clear()
         watched.state, watched.decision, watched.notices = outcome.state, decision, outcome.notices
         watched.touch("state")
         self._log(decision)

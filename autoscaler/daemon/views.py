@@ -105,7 +105,7 @@ def _deployment_view(
 ) -> DeploymentView:
     deployment, parts = watched.deployment, scene.parts
     policy = scene.live.config.policy_for(deployment)
-    slos = slo.views(watched.slo, policy.slo, scene.probing.limits(watched), at=now)
+    slos = scene.probing.objectives(watched, now)
     events = next((v for v in slos if v.slo == slo.AVAILABILITY and v.events), None)
     shadow = watched.state.shadow
     return DeploymentView(

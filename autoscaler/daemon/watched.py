@@ -25,7 +25,8 @@ from autoscaler.core.model import (
     Signal,
 )
 from autoscaler.core.policy import Policy
-from autoscaler.core.slo import SloState
+from autoscaler.core.slo import SloState, Thresholds
+from autoscaler.core.snapshot import SloView
 from autoscaler.core.state import State, decode_state, encode_state
 from autoscaler.core.uptime import UptimeState
 
@@ -79,6 +80,16 @@ class UptimeDays:
     days: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """Views of the error budgets, with what they were taken of."""
+
+    at: float
+    state: SloState
+    limits: Thresholds
+    views: tuple[SloView, ...]
+
+
 @dataclass(slots=True)
 class Watched:
     """One deployment; mutable, owned by the event loop."""
@@ -107,6 +118,8 @@ class Watched:
     """Number of each probe in flight to the instant at which it was sent."""
     dirty: set[str] = field(default_factory=set)
     """Kinds of documents that differ from the Store's."""
+    objectives: Objectives | None = None
+    """The newest views of `slo`; None = none taken yet."""
     slo_written_at: float = 0.0
     closed_days: str = ""
     """The newest day when the documents of closed days were written."""
