@@ -9,13 +9,13 @@ daemon, which is killed with -9 at random moments or dies at a chosen point of i
 import asyncio
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from alert_world import Tally, Told, World, open_world
 from crashing_daemon import CRASHED
+from nursery import open_nursery
 
 PATIENCE_SECONDS = 240.0
 """Longest wait of one act, on however slow a machine; longer means that an alert is lost."""
@@ -32,9 +32,10 @@ POINTS = {
 """Point of the daemon's writing and sending to the most times that it is passed before the daemon
 dies there.
 """
+CRASHED_RATIO = 0.6
+"""Share of the starts that may die at a point, if they reach it in their time."""
 KILLED_EARLY_RATIO = 0.1
 """Share of the starts that may be killed before they serve."""
-RUNNER = Path(__file__).with_name("crashing_daemon.py")
 
 
 async def live_one_story(world: World, name: str, rng: random.Random) -> None:
@@ -75,50 +76,27 @@ async def until(world: World, holds: Callable[[], bool], what: str) -> None:
 
 async def kill_again_and_again(world: World, over: asyncio.Event, rng: random.Random) -> None:
     """Start the daemon and let it die, until all stories are told; then end it in order."""
-    config = str(world.folder / "neevscale.yaml")
-    while not over.is_set():
-        point = rng.choice(list(POINTS)) if rng.random() < 0.6 else ""
-        command = (
-            (str(RUNNER), config, point, str(rng.randint(1, POINTS[point])))
-            if point
-            else ("-m", "autoscaler", "run", "--config", config)
-        )
-        process = await _start(world, command)
-        if rng.random() > KILLED_EARLY_RATIO:
-            await _serving(world, process)
-        try:
-            async with asyncio.timeout(rng.uniform(0.5, 6.0)):
-                await process.wait()
-        except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-            world.tally.kills += 1
-        else:
-            if process.returncode != CRASHED:
+    async with open_nursery(world.log, str(world.folder / "neevscale.yaml")) as nursery:
+        while not over.is_set():
+            point = rng.choice(list(POINTS)) if rng.random() < CRASHED_RATIO else ""
+            await nursery.start(point, rng.randint(1, POINTS.get(point, 1)))
+            longest = rng.uniform(0, 0.5)
+            if rng.random() > KILLED_EARLY_RATIO:
+                await until(world, nursery.is_serving, "the daemon serves")
+                longest = rng.uniform(0.5, 6.0)
+            code = await nursery.end_within(longest, signal.SIGKILL)
+            if code == -signal.SIGKILL:
+                world.tally.kills += 1
+            elif code == CRASHED:
+                world.tally.crashes[point] = world.tally.crashes.get(point, 0) + 1
+            else:
                 world.tally.faults.append(f"ended by itself: {world.log_tail()}")
                 return
-            world.tally.crashes[point] = world.tally.crashes.get(point, 0) + 1
-    process = await _start(world, ("-m", "autoscaler", "run", "--config", config))
-    await _serving(world, process)
-    await asyncio.sleep(2)
-    process.send_signal(signal.SIGTERM)
-    await process.wait()
-
-
-async def _serving(world: World, process: asyncio.subprocess.Process) -> None:
-    """Wait until the daemon serves, or is dead: how long a start takes is the machine's matter."""
-
-    def is_up() -> bool:
-        return process.returncode is not None or b'"serving"' in world.log.read_bytes()
-
-    await until(world, is_up, "the daemon serves")
-
-
-async def _start(world: World, command: tuple[str, ...]) -> asyncio.subprocess.Process:
-    with world.log.open("wb") as log:  # a local file, of this start alone
-        return await asyncio.create_subprocess_exec(
-            sys.executable, *command, stdout=log, stderr=log
-        )
+        await nursery.start("", 1)
+        await until(world, nursery.is_serving, "the daemon serves")
+        code = await nursery.end_within(2, signal.SIGTERM)
+        if code:
+            world.tally.faults.append(f"ended with {code}: {world.log_tail()}")
 
 
 def check(world: World, names: list[str]) -> None:
