@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoscaler.backtest.clairvoyant import attainment_of
 from autoscaler.backtest.ours import EPOCH, PROBE_TIMEOUT_SECONDS, Ours, Path
@@ -198,6 +199,22 @@ def _requests(trace: Trace) -> Iterator[Request]:
     return (Request(at, int(p), int(o)) for at, p, o in zip(*columns, strict=True))
 
 
+@dataclass(slots=True)
+class Course:
+    """What happened slot by slot."""
+
+    ready: list[int] = field(default_factory=list)
+    billed: list[int] = field(default_factory=list)
+    changes: list[tuple[int, int]] = field(default_factory=list)
+    longest_wait_seconds: float = 0.0
+
+    def note(self, view: View) -> None:
+        """Put down one slot."""
+        self.ready.append(view.ready)
+        self.billed.append(view.wanted)
+        self.longest_wait_seconds = max(self.longest_wait_seconds, view.ttft_seconds)
+
+
 def run_exactly(
     policy: SlotPolicy,
     place: Exactly,
@@ -213,41 +230,39 @@ def run_exactly(
         itl_seconds=world.objective.itl_ratio * world.load.alpha_seconds,
     )
     fleet = place.fleet(tally, int(max(world.minimum, need[0])))
-    probes = FleetProbes(
-        fleet=fleet,
-        rng=np.random.default_rng(place.seed),
-        alpha_seconds=world.load.alpha_seconds,
-        path=path or Path(),
-    )
+    alpha, rng = world.load.alpha_seconds, np.random.default_rng(place.seed)
+    probes = FleetProbes(fleet=fleet, rng=rng, alpha_seconds=alpha, path=path or Path())
     if isinstance(policy, Ours):
         policy.probes = probes
-    ready, billed = np.empty(len(need), dtype=np.int64), np.empty(len(need), dtype=np.int64)
-    changes: list[tuple[int, int]] = []
-    longest = 0.0
+    course = Course()
     for slot in range(len(need)):
         if isinstance(policy, Ours):
             probes.send(slot * SLOT_SECONDS, count=policy.probes_wanted(slot + 1))
         fleet.advance((slot + 1) * SLOT_SECONDS)
         view = _view(slot, world, fleet, tally)
-        ready[slot], billed[slot] = view.ready, view.wanted
-        longest = max(longest, view.ttft_seconds)
+        course.note(view)
         asked = min(max(policy.decide(view), world.minimum), world.maximum)
         if asked != view.wanted:
-            changes.append((slot, 1 if asked > view.wanted else -1))
+            course.changes.append((slot, 1 if asked > view.wanted else -1))
             fleet.scale(view.at, asked)
         if progress is not None and slot % 100 == 0:
             progress(slot, len(need))
-    run = Run(
+    run = _run_of(course, need, world, fleet)
+    return run, _served(tally, fleet, len(place.trace.arrival))
+
+
+def _run_of(course: Course, need: NDArray[np.int64], world: World, fleet: Fleet) -> Run:
+    ready = np.array(course.ready, dtype=np.int64)
+    return Run(
         ready=ready,
-        billed=billed,
+        billed=np.array(course.billed, dtype=np.int64),
         need=need,
         attainment=attainment_of(ready, need, world.load.requests),
         cost=fleet.billed_replica_seconds() / SLOT_SECONDS,
-        actions=len(changes),
-        flaps=count_flaps(changes),
-        longest_wait_seconds=longest,
+        actions=len(course.changes),
+        flaps=count_flaps(course.changes),
+        longest_wait_seconds=course.longest_wait_seconds,
     )
-    return run, _served(tally, fleet, len(place.trace.arrival))
 
 
 def _served(tally: Tally, fleet: Fleet, requests: int) -> Served:
