@@ -32,8 +32,10 @@ IDLE_SIGMA = 0.03
 """Deviation of ln alpha about the mean ITL of idle minutes."""
 LEAST_BUSY = 0.01
 """1 - alpha/ITL below which nothing is told apart from idle."""
-TRUSTED_SIGMA = 0.06
-"""Deviation of ln alpha at which the line fixes alpha."""
+TRUSTED_SIGMA = 0.15
+"""Deviation of ln alpha at which the line fixes alpha: the load is read by pairs, so alpha only
+enters through a default objective, where it weighs half or less.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

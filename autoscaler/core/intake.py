@@ -10,7 +10,6 @@ from autoscaler.core import alpha as alphas
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
 from autoscaler.core import trial as trials
-from autoscaler.core.curve import TRUSTED_SIGMA
 from autoscaler.core.hearing import Ear, listened
 from autoscaler.core.learning import Learning, lesson
 from autoscaler.core.model import Observation
@@ -61,7 +60,7 @@ def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
         because = ""
         if learning.idle_at and now - learning.idle_at < alphas.IDLE_TRUST_SECONDS:
             because = "seen near idle"
-        elif learning.curve.alpha_sigma < TRUSTED_SIGMA:
+        elif learning.fixes_alpha:
             because = "fixed by its own line"
         line = (learning.alpha, because)
     return alphas.believed(state.alpha, policy, by_line=line)

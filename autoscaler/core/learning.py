@@ -9,7 +9,7 @@ mix of traffic, and the old pairs are forgotten. Everything is bounded and part 
 import math
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core.curve import Curve, fitted
+from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
 from autoscaler.core.hearing import Ear, Spans, pooled, prompts
 from autoscaler.core.pairs import (
     Pairs,
@@ -20,6 +20,7 @@ from autoscaler.core.pairs import (
     paired,
     rate_at,
     rates_of,
+    span,
 )
 from autoscaler.core.window import Sample
 
@@ -49,8 +50,12 @@ IDLE_WEIGHT = 0.2
 """Weight of a new idle minute in the mean of them."""
 FIT_SECONDS = 300.0
 """The line is fitted anew this often; the drift is followed at every chunk."""
-SURE_SIGMA = 0.15
-"""Deviation of ln alpha from which the line's alpha is used at all."""
+SURE_SIGMA = 0.4
+"""Deviation of ln alpha from which the line's alpha is not used: nothing is known of it."""
+TRUSTED_SPAN = 1.6
+"""How far latency must have gone for the line to fix alpha: at a constant load the scatter of
+minutes gives a line as well, and it is none.
+"""
 DRIFT_FADE = 0.5 ** (1.0 / 60.0)
 """A minute's pull of the drift back to nothing: halved in an hour, while the pairs take over."""
 DRIFT_SIGMA = 0.008
@@ -135,6 +140,17 @@ class Learning:
         if self.curve is None or not self.audible or self.curve.alpha_sigma > SURE_SIGMA:
             return None
         return self.curve.alpha * math.exp(self.drift)
+
+    @property
+    def fixes_alpha(self) -> bool:
+        """True if the line alone vouches for alpha."""
+        curve = self.curve
+        return (
+            curve is not None
+            and self.audible
+            and curve.alpha_sigma < TRUSTED_SIGMA
+            and span(self.pairs) >= TRUSTED_SPAN
+        )
 
 
 def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Learning:
