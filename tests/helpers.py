@@ -17,7 +17,7 @@ from autoscaler.core.alerting.rules import AlertRules, ReceiverRule
 from autoscaler.core.model import Decision, Deployment, Json, ProbeResult
 from autoscaler.core.policy import Policy
 from autoscaler.core.snapshot import ReceiverView, Snapshot
-from autoscaler.core.words import FailureReason, Mode, Status
+from autoscaler.core.words import FailureReason, Mode, Status, UntrustedReason
 from autoscaler.daemon.config import Config, Parts
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.loop import Daemon
@@ -76,6 +76,8 @@ class FakeCloud:
         self.invalid_ids: tuple[str, ...] = ()
         self.hidden: set[str] = set()
         """Ids that the list leaves out although they exist."""
+        self.credential: tuple[float | None, float | None] = (None, None)
+        """(expiry, lifetime) of the token."""
         self.obeys = True
         """Whether a scale call takes effect at once."""
 
@@ -115,7 +117,10 @@ class FakeCloud:
         return self.items
 
     def credential_expires_at(self) -> float | None:
-        return None
+        return self.credential[0]
+
+    def credential_lifetime_seconds(self) -> float | None:
+        return self.credential[1]
 
     def _called(self, operation: str, deployment_id: str = "", replicas: int = 0) -> None:
         self.calls.append((operation, deployment_id, replicas))
@@ -132,6 +137,10 @@ class FakeProber:
         self.itl: dict[str, float] = {}
         """Deployment name to inter-token latency; 0.02 where nothing is said."""
         self.failure: dict[str, FailureReason] = {}
+        self.untrusted: tuple[UntrustedReason, ...] = ()
+        """Why no result is to be counted."""
+        self.seconds = 0.5
+        """How long a probe takes."""
         self.breaks: set[str] = set()
         """Names whose probes raise, which a prober must never do."""
         self.probed: list[tuple[str, str]] = []
@@ -148,7 +157,7 @@ class FakeProber:
         if name in self.breaks:
             raise RuntimeError("a bug in the prober")
         sent_at = self._clock.now()
-        await self._clock.sleep(0.5)
+        await self._clock.sleep(self.seconds)
         failure = self.failure.get(name)
         return ProbeResult(
             id=f"p{next(self._numbers)}",
@@ -156,7 +165,8 @@ class FakeProber:
             profile=profile,
             scheduled_at=scheduled_at,
             sent_at=sent_at,
-            duration_seconds=0.5,
+            duration_seconds=self.seconds,
+            untrusted=self.untrusted,
             failure=failure,
             ttft_seconds=None if failure else 0.1,
             itl_seconds=None if failure else self.itl.get(name, 0.02),
@@ -372,6 +382,7 @@ class Build:
     seconds: float = 15.0
     """Between two probes."""
     reload: Callable[[], tuple[Config, str]] | None = None
+    is_offline: Callable[[], Awaitable[bool]] | None = None
 
 
 def a_config(**changes: object) -> Config:
@@ -405,6 +416,7 @@ async def a_world(build: Build) -> World:
         notifier=notifier,
         meter=meter,
         reload=build.reload,
+        is_offline=build.is_offline,
         rng=random.Random(1),
     )
     daemon = Daemon(parts, a_config(**build.config), board=board)

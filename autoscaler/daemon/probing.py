@@ -7,6 +7,7 @@ probes' own rhythm is an open loop; this pump sleeps until the next one is due.
 import asyncio
 
 from autoscaler.core import slo
+from autoscaler.core.intake import idle_ttft
 from autoscaler.core.model import Deployment, Json, ProbeResult
 from autoscaler.core.slo import Thresholds
 from autoscaler.core.snapshot import SloView
@@ -31,7 +32,8 @@ class Probing:
         self._fleet = fleet
         self._board = board
         self._live = live
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        """Probe in flight to the deployment's name."""
         self._stopping = False
 
     async def run(self) -> None:
@@ -112,7 +114,7 @@ class Probing:
         return slo.thresholds(
             self._live.policy_for(watched.deployment).slo,
             alpha_seconds=None if estimate is None else estimate.alpha_seconds,
-            idle_ttft_seconds=None,
+            idle_ttft_seconds=idle_ttft(watched.state),
         )
 
     async def stop(self, grace_seconds: float) -> None:
@@ -120,8 +122,9 @@ class Probing:
         self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
-        for task in self._tasks:
+        for task, name in list(self._tasks.items()):
             task.cancel()
+            self._parts.meter.probe_skipped(name, "shutdown")
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read_signals(self, watched: Watched) -> None:
@@ -137,8 +140,8 @@ class Probing:
         task = asyncio.create_task(
             self._probe(watched, target, due), name=f"probe {watched.name} {due.number}"
         )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = watched.name
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _probe(self, watched: Watched, target: Deployment, due: Due) -> None:
         with self._board.guard(JOB, watched.name):

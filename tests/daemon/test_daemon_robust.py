@@ -258,3 +258,14 @@ def test_a_list_that_hangs_does_not_make_the_daemon_unhealthy_soon(virtual: Virt
         await world.daemon.stop()
 
     virtual(story())
+
+
+def test_probes_that_the_shutdown_cuts_off_are_counted(virtual: Virtual) -> None:
+    async def story() -> None:
+        world = await a_world(Build(cloud=FakeCloud(a_deployment("a"))))
+        world.prober.seconds = 100.0
+        await world.run(POLL - 1.0)
+        await world.daemon.stop()
+        assert world.meter.total("probe_skipped", "a", "shutdown") == 1
+
+    virtual(story())
