@@ -64,6 +64,8 @@ class Case:
     line: Line | None
     """None while no inter-token latency was seen."""
     slope: Slope | None
+    queue_load: float | None
+    """Load that the slope told last in this overload; None = nothing yet."""
     queueing: bool
     """True while a queue is suspected, or so lately gone that the latencies are still its own."""
     headroom: float

@@ -34,6 +34,7 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         estimate=seen.estimate,
         line=seen.line,
         slope=seen.slope,
+        queue_load=state.overload.load,
         queueing=state.overload.is_suspected or seen.recovering,
         headroom=headroom_of(state, policy),
         hold_seconds=hold,

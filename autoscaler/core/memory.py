@@ -20,6 +20,9 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     blind = case.gate.blind is not None
     since = state.blind_since if state.blind_since is not None else case.at
     state_bin = state.record.open_bin
+    if case.estimate.ttft_slope is not None:
+        overload = replace(state.overload, load=case.estimate.load)
+        state = replace(state, overload=overload)
     record = recorded(state.record, _need(case), at=case.at)
     state = replace(
         state,

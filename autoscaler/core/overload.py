@@ -53,6 +53,8 @@ class Overload:
     """Median ITL of past spells, seconds, oldest first: the batch is full there (E3)."""
     highest_itl: float | None = None
     """Highest mean ITL of a window without any queue: the batch was not full there."""
+    load: float | None = None
+    """Load that this spell's slope told last, replicas' worth; None = none yet."""
     ended_at: float | None = None
     """When the last spell ended; None if none ended yet."""
 
@@ -121,7 +123,13 @@ def _ended(overload: Overload, at: float) -> Overload:
         plateaus = (*plateaus, median(overload.itls))[-KEPT_PLATEAUS:]
     ended_at = at if overload.is_shown else overload.ended_at
     return replace(
-        overload, streak=0, shown_since=None, itls=(), plateaus=plateaus, ended_at=ended_at
+        overload,
+        streak=0,
+        shown_since=None,
+        itls=(),
+        plateaus=plateaus,
+        load=None,
+        ended_at=ended_at,
     )
 
 

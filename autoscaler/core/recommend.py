@@ -100,7 +100,12 @@ def overload(case: Case) -> Proposal | None:
     plan, slope = case.plan_per_replica, case.slope
     if not case.estimate.overloaded or plan is None:
         return None
-    if slope is None:
+    if slope is None and case.queue_load is not None and case.queue_load > case.current * plan:
+        count = whole(case.queue_load / plan)
+        because = (
+            f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
+        )
+    elif slope is None:
         if case.settled_for < DRAIN_SECONDS or case.ask is not None:
             return None  # what was asked for has had no time to show
         count = case.current + max(1, case.current // 2)
