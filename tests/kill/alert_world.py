@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 0.8
 PROBE_SECONDS = 3.0
 
 

@@ -16,8 +16,10 @@ CRASHED = 42
 """Exit code of a crash on purpose."""
 
 
-def main(config: Path, point: str, number: int) -> int:
-    """Run until the bomb goes off, or a signal comes."""
+def main(config: Path, point: str, number: int, *, measures_lag: bool = True) -> int:
+    """Run until the bomb goes off, or a signal comes. Without `measures_lag` every probe counts,
+    however late the loop is.
+    """
     settings = load_settings(config).settings
     left = number
 
@@ -29,7 +31,8 @@ def main(config: Path, point: str, number: int) -> int:
                 os._exit(CRASHED)
 
     store = SqliteStore(Path(settings.state.path), crash=crash)
-    return run_app(build_app(settings, seams=Seams(store=store, crash=crash)))
+    seams = Seams(store=store, crash=crash, virtual=not measures_lag)
+    return run_app(build_app(settings, seams=seams))
 
 
 if __name__ == "__main__":

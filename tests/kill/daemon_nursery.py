@@ -4,6 +4,9 @@ Importing is two thirds of a start's work, and a sweep has hundreds of starts. E
 a real process of its own (`os.fork`), which is killed with -9 or dies at its point. The nursery
 itself runs nothing of the daemon: it has no loop, no thread and no open file of it.
 
+The loop's lag is not measured. On a machine that is held up no good probe would count, so that no
+endpoint would be up again: a sweep of 100 stories waited for that until its patience ended.
+
 Protocol: a JSON list [config, point, number, log] on stdin; the daemon's pid on stdout at once, and
 its exit code when it has ended (negative: the signal that ended it).
 """
@@ -24,7 +27,7 @@ def be_the_daemon(config: str, point: str, number: int, log: str) -> int:
     os.dup2(out, 1)
     os.dup2(out, 2)
     try:
-        return main(Path(config), point, number)
+        return main(Path(config), point, number, measures_lag=False)
     except BaseException:  # noqa: BLE001  # the log is all that the sweep sees of it
         traceback.print_exc()
         return 1
