@@ -25,7 +25,6 @@ proportion to 1 / (1 - goal).
 """
 MARGIN = 0.002
 """A member must beat persistence by this share of what persistence loses."""
-MEMBERS = ("trend", "season")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

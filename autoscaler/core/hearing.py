@@ -127,16 +127,6 @@ def threshold(ear: Ear, base: float) -> float:
     return floor if typical is None else max(floor, EVENT_SHARE * typical)
 
 
-def jitter_rate(ear: Ear, base: float) -> float:
-    """Slow gaps a second that jitter alone gives: as many as fall short by as much."""
-    weight = _weight(ear.every)
-    if weight < LEAST_LEARNED:
-        return 0.0
-    limit = threshold(ear, base)
-    short = sum(w for index, w in ear.jitter if _top(index) > limit)
-    return short / weight / base
-
-
 def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     """Listen to one successful probe; returns what was learned and what was heard, or None."""
     if not probe.times_trusted:
@@ -146,8 +136,10 @@ def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     if len(gaps) < LEAST_READS - 1:
         return _refusing(ear, f"its stream came in {len(gaps) + 1} reads, 6 are wanted"), None
     base = base_of(gaps, threshold(ear, ear.base or median(dt / k for dt, k in gaps)))
-    ear = _learned(ear, gaps, base)
-    return ear, _counted(ear, gaps, base)
+    excess, limit = [dt - k * base for dt, k in gaps], threshold(ear, base)
+    slow = [value > limit for value in excess]
+    heard = Heard(slow=sum(slow), gaps=len(gaps), seconds=sum(dt for dt, _ in gaps))
+    return _learned(ear, excess, base=base, slow=slow), heard
 
 
 def _refusing(ear: Ear, because: str) -> Ear:
@@ -182,19 +174,8 @@ def base_of(gaps: list[tuple[float, int]], limit: float) -> float:
     return base
 
 
-def _counted(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Heard:
-    limit = threshold(ear, base)
-    return Heard(
-        slow=sum(dt - k * base > limit for dt, k in gaps),
-        gaps=len(gaps),
-        seconds=sum(dt for dt, _ in gaps),
-    )
-
-
-def _learned(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Ear:
+def _learned(ear: Ear, excess: list[float], *, base: float, slow: list[bool]) -> Ear:
     lowest = base if ear.base is None else min(base, ear.base * 1.0005)
-    excess = [dt - k * base for dt, k in gaps]
-    limit = threshold(ear, base)
     return replace(
         ear,
         base=lowest,
@@ -202,7 +183,7 @@ def _learned(ear: Ear, gaps: list[tuple[float, int]], base: float) -> Ear:
         jitter=_added(ear.jitter, [-value for value in excess if value < 0.0])
         if base <= QUIET_RATIO * lowest
         else ear.jitter,
-        spans=_spanned(ear.spans, [value > limit for value in excess]),
+        spans=_spanned(ear.spans, slow),
         refused="",
     )
 
