@@ -125,6 +125,10 @@ class Cloud(Protocol):
         """Instant at which the present token expires; None = unknown."""
         ...
 
+    def credential_lifetime_seconds(self) -> float | None:
+        """Whole life of the present token, as far as it is known; None = unknown."""
+        ...
+
 
 class Prober(Protocol):
     """Sends one probe. Never raises for anything the endpoint does."""

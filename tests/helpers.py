@@ -5,7 +5,7 @@ Each fake is a small class that satisfies one Protocol of `autoscaler.ports`.
 
 import contextlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 

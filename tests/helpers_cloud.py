@@ -107,11 +107,12 @@ async def flood(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def jwt(expires_at: float) -> str:
+def jwt(expires_at: float, *, issued_at: float | None = None) -> str:
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    return f"{part({'alg': 'none'})}.{part({'exp': expires_at})}.signature"
+    claims = {"exp": expires_at} | ({} if issued_at is None else {"iat": issued_at})
+    return f"{part({'alg': 'none'})}.{part(claims)}.signature"
 
 
 @dataclass

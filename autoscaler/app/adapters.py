@@ -58,16 +58,27 @@ def build_cloud(
 
 
 def build_prober(
-    settings: Settings, *, clock: Clock, sampler: LagSampler | None
+    settings: Settings,
+    *,
+    clock: Clock,
+    sampler: LagSampler | None,
+    canaries: Canaries | None = None,
 ) -> CompletionProber:
-    """Return the prober; `sampler` None = the loop is taken to be never late (virtual time)."""
-    canaries = [found for url in settings.probe.canaries if (found := origin(url)) is not None]
+    """Return the prober; `sampler` None = the loop is taken to be never late (virtual time),
+    `canaries` None = those of the settings. It closes them.
+    """
     return CompletionProber(
         probe_config(settings),
         clock=clock,
         sampler=sampler,
-        canaries=Canaries([(host, port) for _, host, port in canaries], clock),
+        canaries=canaries or build_canaries(settings, clock=clock),
     )
+
+
+def build_canaries(settings: Settings, *, clock: Clock) -> Canaries:
+    """Return the hosts by which we know our own network; none where none is configured."""
+    canaries = [found for url in settings.probe.canaries if (found := origin(url)) is not None]
+    return Canaries([(host, port) for _, host, port in canaries], clock)
 
 
 def build_plan(settings: Settings, meter: Meter, rng: random.Random) -> ProbeSchedule:

@@ -147,11 +147,12 @@ class _Running:
         heartbeat_http = Http(clock)
         sampler = None if seams.virtual else LagSampler(clock, meter)
         board = JobBoard(clock, meter)
+        canaries = adapters.build_canaries(settings, clock=clock)
         parts = Parts(
             clock=clock,
             every=_every(seams, board),
             cloud=cloud,
-            prober=adapters.build_prober(settings, clock=clock, sampler=sampler),
+            prober=adapters.build_prober(settings, clock=clock, sampler=sampler, canaries=canaries),
             plan=adapters.build_plan(settings, meter, seams.rng),
             store=store,
             notifier=notifier,
@@ -161,6 +162,7 @@ class _Running:
             test_alert=notifier.test,
             reload=app.reload if app.read is not None else None,
             loop_lag=meter.loop_lag_p99,
+            is_offline=canaries.is_offline if settings.probe.canaries else None,
             rng=seams.rng,
         )
         config = translate.daemon_config(settings)

@@ -44,6 +44,11 @@ class Credential(Protocol):
         """Instant at which the present token expires; None = unknown."""
         ...
 
+    @property
+    def lifetime_seconds(self) -> float | None:
+        """From the present token's issue to its expiry; None = unknown."""
+        ...
+
     async def token(self) -> str:
         """The token to use now. Raises Unauthorized or Unavailable."""
         ...
@@ -73,6 +78,7 @@ class GivenToken:
     def __init__(self, secret: Callable[[], str]) -> None:
         self._secret = secret
         self._expires_at: float | None = None
+        self._issued_at: float | None = None
 
     @property
     def hint(self) -> str:
@@ -84,13 +90,21 @@ class GivenToken:
         """Instant from the token's own `exp` claim; None if it tells none."""
         return self._expires_at
 
+    @property
+    def lifetime_seconds(self) -> float | None:
+        """From the token's own `iat` claim to its `exp`; None if it lacks either."""
+        if self._expires_at is None or self._issued_at is None:
+            return None
+        return self._expires_at - self._issued_at
+
     async def token(self) -> str:
         """The token as it is now."""
         try:
             token = check_token(self._secret())
         except OSError as error:
             raise Unauthorized(safe(str(error))) from error
-        self._expires_at = expiry_claim(token)
+        self._expires_at = instant_claim(token, "exp")
+        self._issued_at = instant_claim(token, "iat")
         return token
 
     async def renew(self, refused: str) -> bool:
@@ -145,6 +159,12 @@ class Login:
     def expires_at(self) -> float | None:
         """Instant at which the present token expires; None before the first login."""
         return None if self._grant is None else self._grant.expires_at
+
+    @property
+    def lifetime_seconds(self) -> float | None:
+        """From the login or refresh to the expiry; None before the first login."""
+        grant = self._grant
+        return None if grant is None else grant.expires_at - grant.granted_at
 
     async def token(self) -> str:
         """The present token, renewed first if it is due."""
@@ -236,7 +256,7 @@ class Login:
         """`expires_in` where given, else the token's `exp` claim, else the configured lifetime."""
         if _is_number(expires_in) and 0 < expires_in < LONGEST_LIFE_SECONDS:
             return now + expires_in
-        claim = expiry_claim(token)
+        claim = instant_claim(token, "exp")
         if claim is not None and claim > now:
             return claim
         return now + self._account.token_lifetime_seconds
@@ -251,8 +271,8 @@ def _object(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401  # JSON
     raise Malformed(f"{what}: the answer is no object")
 
 
-def expiry_claim(token: str) -> float | None:
-    """The `exp` claim of a JWT, unverified: a hint when to renew. None if there is none."""
+def instant_claim(token: str, name: str) -> float | None:
+    """A claim of a JWT that is an instant, unverified: a hint when to renew. None = not there."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -260,8 +280,8 @@ def expiry_claim(token: str) -> float | None:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return None
-    expiry = claims.get("exp") if isinstance(claims, dict) else None
-    return float(expiry) if _is_number(expiry) and 0 < expiry < LATEST_INSTANT else None
+    instant = claims.get(name) if isinstance(claims, dict) else None
+    return float(instant) if _is_number(instant) and 0 < instant < LATEST_INSTANT else None
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -97,6 +97,10 @@ class CloudClient:
         """Instant at which the present token expires; None = unknown."""
         return self._credential.expires_at
 
+    def credential_lifetime_seconds(self) -> float | None:
+        """Whole life of the present token, as far as it is known; None = unknown."""
+        return self._credential.lifetime_seconds
+
     async def list(self) -> Listing:
         """Read every page. Raises CloudUnknown when nothing could be read."""
         pages = await self._read_pages(self._call("list", "list deployments", "GET", ""))

@@ -77,6 +77,7 @@ class AlertDesk:
         self._live = live
         self._started_at = parts.clock.now()
         self.reloads = Reloads()
+        self.self_offline: bool | None = None
         self.state, self.warnings = _restore(parts.store)
         self._committed = self.state
 
@@ -84,6 +85,11 @@ class AlertDesk:
     def alerts(self) -> tuple[Alert, ...]:
         """All that are pending or firing."""
         return open_alerts(self.state.records.values())
+
+    async def look_at_canaries(self) -> None:
+        """Ask the canaries whether it is our own network that is lost."""
+        if self._parts.is_offline is not None:
+            self.self_offline = await self._parts.is_offline()
 
     def look(self, now: float) -> Sequence[Notification]:
         """Evaluate every alert once; return the outbox rows, to commit with `documents`."""
@@ -156,6 +162,7 @@ class AlertDesk:
             deployments=(*present, *gone),
             poll_seconds=config.discover_seconds,
             decide_seconds=config.decide_seconds,
+            self_offline=self.self_offline,
             receivers=self._parts.notifier.receivers(),
             jobs=self._board.views(),
             loop_lag_p99_seconds=self._parts.loop_lag(),
@@ -214,6 +221,7 @@ class AlertDesk:
             CredentialFacts(
                 name="access_token",
                 expires_at=expires_at,
+                lifetime_seconds=self._parts.cloud.credential_lifetime_seconds(),
                 renews_itself=self._live.config.credential_renews,
                 refresh_failed=self._fleet.control_plane.auth_failures > 0,
             ),

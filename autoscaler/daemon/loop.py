@@ -39,6 +39,8 @@ PROBES_GRACE_SECONDS = 1.0
 CALLS_GRACE_SECONDS = 10.0
 FLUSH_SECONDS = 8.0
 """The four add up to less than 25 s, which is less than the 30 s that Kubernetes allows."""
+CANARY_SECONDS = 15.0
+"""Between two looks at the canaries: NeevSelfOffline holds for a minute before it is told."""
 PATIENCE_SECONDS = 300.0
 """Jobs that wait for others (control plane, receivers) are not called stuck before that."""
 
@@ -188,6 +190,8 @@ class Daemon:
         if self._parts.signals:
             read = self._probing.signals_once
             jobs.append(("signals", config.signals_seconds, read, PATIENCE_SECONDS))
+        if self._parts.is_offline is not None:
+            jobs.append(("canaries", CANARY_SECONDS, self._desk.look_at_canaries, PATIENCE_SECONDS))
         for name, seconds, job, patience in jobs:
             watched = self._board.watched(name, seconds, job, patience=patience)
             every.add(name, seconds, watched, delay_seconds=delay if name == "decide" else 0.0)

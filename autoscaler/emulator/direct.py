@@ -167,6 +167,10 @@ class DirectCloud:
         """There is no credential that could expire."""
         return None
 
+    def credential_lifetime_seconds(self) -> float | None:
+        """There is no credential that could expire."""
+        return None
+
     async def close(self) -> None:
         """There is nothing to close."""
 

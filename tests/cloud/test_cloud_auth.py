@@ -9,7 +9,7 @@ from helpers_cloud import Platform, client_for, config_for, jwt, status
 
 from autoscaler.clock import SystemClock
 from autoscaler.cloud import CloudClient, Unauthorized
-from autoscaler.cloud.auth import REFUSED_LOGIN_SECONDS, expiry_claim
+from autoscaler.cloud.auth import REFUSED_LOGIN_SECONDS, instant_claim
 from autoscaler.ports import CloudRefused, CloudUnknown
 from autoscaler.settings import Secret
 
@@ -69,11 +69,20 @@ async def test_a_given_token_tells_its_expiry_where_it_is_a_jwt() -> None:
         assert cloud.credential_expires_at() is None
         await cloud.list()
         assert cloud.credential_expires_at() == 2_000_000_000
+        assert cloud.credential_lifetime_seconds() is None
+
+
+async def test_a_given_token_tells_its_life_where_it_tells_its_issue() -> None:
+    token = jwt(2_000_000_000, issued_at=1_999_996_400)
+    async with client_for(Platform(tokens={token}), token=lambda: token) as cloud:
+        assert cloud.credential_lifetime_seconds() is None
+        await cloud.list()
+        assert cloud.credential_lifetime_seconds() == 3600
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "a.e30.c", "a.bnVsbA.c", "a.!!!.c", jwt(-1)])
 def test_a_claim_that_is_none_is_no_expiry(token: str) -> None:
-    assert expiry_claim(token) is None
+    assert instant_claim(token, "exp") is None
 
 
 async def test_a_login_happens_once_for_many_waiting_calls() -> None:
@@ -144,6 +153,7 @@ async def test_the_expiry_comes_from_the_answer_the_token_or_the_settings(
     async with client_for(platform, clock=clock, **login()) as cloud:
         await cloud._credential.token()
         assert cloud.credential_expires_at() == clock.at + life
+        assert cloud.credential_lifetime_seconds() == life
 
 
 async def test_while_a_renewal_fails_a_token_that_lives_goes_on_being_used() -> None:

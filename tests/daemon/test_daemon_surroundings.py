@@ -81,7 +81,7 @@ def test_a_token_of_a_day_is_judged_in_minutes(
 
 
 @pytest.mark.parametrize(
-    ("left", "told"), [(1000.0, []), (300.0, ["trigger"])], ids=["renewed soon", "overdue"]
+    ("left", "told"), [(1000.0, []), (350.0, ["trigger"])], ids=["renewed soon", "overdue"]
 )
 def test_a_token_that_renews_itself_is_told_of_when_its_renewal_is_overdue(
     virtual: Virtual, left: float, told: list[str]
@@ -90,7 +90,7 @@ def test_a_token_that_renews_itself_is_told_of_when_its_renewal_is_overdue(
         cloud = FakeCloud(a_deployment("a"))
         cloud.credential = (BASE + left, 3600.0)
         world = await a_world(Build(cloud=cloud, config={"credential_renews": True}))
-        await world.run(4 * POLL)
+        await world.run(2 * POLL)
         assert world.notifier.of("NeevCredentialExpiring") == told
         await world.daemon.stop()
 

@@ -117,7 +117,7 @@ class FleetFacts:
     poll_seconds: float = 15.0
     decide_seconds: float = 15.0
     self_offline: bool | None = None
-    """True if most canaries cannot be reached: our own network is lost. None = not checked."""
+    """True if no canary can be reached: our own network is lost. None = not checked."""
     receivers: tuple[ReceiverView, ...] = ()
     jobs: tuple[JobView, ...] = ()
     """Failure and missed counts are totals since start; the engine takes the differences."""

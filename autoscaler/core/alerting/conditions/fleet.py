@@ -16,6 +16,10 @@ SHORT_LIFETIME_SECONDS = 2 * DAY
 LONG_LIMITS = (7 * DAY, DAY)
 SHORT_LIMITS = (1800.0, 300.0)
 """(warning, critical): seconds left, for long and for short lived credentials."""
+OVERDUE_RATIO = 0.1
+"""Share of its life from which a credential that renews itself counts as not renewed: that is tried
+at 20 %.
+"""
 CRITICAL_WAITS_SECONDS = 300.0
 OTHERS_WAIT_SECONDS = 1800.0
 """How long an undelivered notification may wait, about a critical alert and about any."""
@@ -116,12 +120,12 @@ def fleet_changed(scope: FleetScope) -> Sequence[Finding]:
 
 
 def self_offline(scope: FleetScope) -> Sequence[Finding]:
-    """Most canaries are out of reach: it is our own network that is lost."""
+    """No canary can be reached: it is our own network that is lost."""
     if scope.facts.self_offline is None:
         return unknown()
     text = (
-        "Most of the addresses that should always answer do not. What probes say of endpoints is"
-        " not believed meanwhile."
+        "None of the addresses that should always answer does. What probes say of endpoints is not"
+        " believed meanwhile."
     )
     look = grade(bad=scope.facts.self_offline, good=True)
     return (Finding(look=look, data_at=scope.at, description=text),)
@@ -176,7 +180,9 @@ def _credential(scope: FleetScope, credential: CredentialFacts) -> Finding:
     short = lifetime is not None and lifetime < SHORT_LIFETIME_SECONDS
     warning, critical = SHORT_LIMITS if short else LONG_LIMITS
     left = credential.expires_at - scope.at
-    renewed = credential.renews_itself and not credential.refresh_failed
+    overdue = lifetime is not None and left < OVERDUE_RATIO * lifetime
+    renewed = credential.renews_itself and not (credential.refresh_failed or overdue)
+    failing = credential.renews_itself and not renewed
     return Finding(
         look=grade(bad=left < warning and not renewed, good=True),
         data_at=scope.at,
@@ -184,7 +190,7 @@ def _credential(scope: FleetScope, credential: CredentialFacts) -> Finding:
         severity=Severity.CRITICAL if left < critical else Severity.WARNING,
         description=(
             f"The credential `{credential.name}` ends in {span(left)}"
-            f"{' and its renewal fails' if credential.refresh_failed else ''}."
+            f"{' and its renewal fails' if failing else ''}."
             if left > 0
             else f"The credential `{credential.name}` ended {span(-left)} ago."
         ),
