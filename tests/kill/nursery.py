@@ -52,16 +52,19 @@ class Nursery:
 
 @asynccontextmanager
 async def open_nursery(log: Path, config: str) -> AsyncIterator[Nursery]:
-    """Start the nursery; whatever lives at the end is killed."""
+    """Start the nursery; it and its daemon, a session of their own, are killed at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(PROGRAM), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     nursery = Nursery(process=process, log=log, config=config)
     try:
         yield nursery
     finally:
-        if nursery.ended is not None and not nursery.ended.done():
-            os.kill(nursery.pid, signal.SIGKILL)
-            await nursery.ended
-        process.kill()
+        if nursery.ended is not None:
+            nursery.ended.cancel()
+        os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
