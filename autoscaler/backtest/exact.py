@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoscaler.backtest.clairvoyant import attainment_of
 from autoscaler.backtest.ours import EPOCH, PROBE_TIMEOUT_SECONDS, Ours, Path
-from autoscaler.backtest.slots import Run, SlotPolicy, View, World, count_flaps
+from autoscaler.backtest.slots import Run, SlotPolicy, View, World, count_flaps, first_count
 from autoscaler.backtest.trace import SLOT_SECONDS, Trace
 from autoscaler.core.model import ProbeResult
 from autoscaler.core.words import FailureReason
@@ -229,7 +229,7 @@ def run_exactly(
         wait_seconds=world.objective.wait_seconds,
         itl_seconds=world.objective.itl_ratio * world.load.alpha_seconds,
     )
-    fleet = place.fleet(tally, int(max(world.minimum, need[0])))
+    fleet = place.fleet(tally, first_count(world, need))
     alpha, rng = world.load.alpha_seconds, np.random.default_rng(place.seed)
     probes = FleetProbes(fleet=fleet, rng=rng, alpha_seconds=alpha, path=path or Path())
     if isinstance(policy, Ours):

@@ -41,7 +41,7 @@ class Path:
     """Mean of an exponential delay of each chunk."""
     step_jitter_ratio: float = 0.03
     """Standard deviation of one iteration's time."""
-    loss_ratio: float = 0.003
+    loss_ratio: float = 0.001
     """Share of probes that fail for reasons of the network."""
     deaf: bool = False
     """True if other users' prompts cannot be heard (all cached, or prefilled elsewhere)."""

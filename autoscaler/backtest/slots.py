@@ -106,6 +106,7 @@ class Run:
 
 
 FLAP_SLOTS = round(900.0 / SLOT_SECONDS)
+FIRST_SLOTS = round(300.0 / SLOT_SECONDS)
 
 
 @dataclass(slots=True)
@@ -177,11 +178,19 @@ class Fluid:
         )
 
 
+def first_count(world: World, need: NDArray[np.int64]) -> int:
+    """Return the count that everybody starts with: what the first 5 minutes need at most.
+
+    Somebody sized the fleet before; else an hour's trace would be judged by its first minutes.
+    """
+    return int(max(world.minimum, need[:FIRST_SLOTS].max()))
+
+
 def simulate(policy: SlotPolicy, world: World, *, initial: int | None = None) -> Run:
-    """Run one policy over a whole trace; it starts with what the first slot needs."""
+    """Run one policy over a whole trace, from `initial` replicas on, else from `first_count`."""
     need = np.minimum(world.load.need(world.objective), world.maximum)
     slots = len(need)
-    start = int(max(world.minimum, need[0])) if initial is None else initial
+    start = first_count(world, need) if initial is None else initial
     fluid = Fluid(world=world, ready=start)
     ready, billed = np.empty(slots, dtype=np.int64), np.empty(slots, dtype=np.int64)
     changes: list[tuple[int, int]] = []
