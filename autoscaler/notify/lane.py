@@ -16,6 +16,7 @@ import structlog
 from autoscaler.core.codec import Undecodable
 from autoscaler.core.model import Json
 from autoscaler.core.notification import Notification
+from autoscaler.core.snapshot import Severity
 from autoscaler.notify.receiver import Attempt, FailureKind, NotDelivered, Receiver
 from autoscaler.notify.retry import Circuit, backoff_seconds
 from autoscaler.ports import Batch, Clock, Meter, Store
@@ -68,7 +69,9 @@ class Lane:
             await self._send_all(rows)
 
     def _waiting(self) -> list[Notification]:
-        """Return the next row of each alert that may be sent now."""
+        """Return the next row of each alert that may be sent now, critical ones first: in a storm
+        they must not wait behind a hundred warnings.
+        """
         now = self.parts.clock.now()
         due = self.parts.store.due(now, limit=EVERYTHING)
         rows = {row.fingerprint: row for row in due if row.receiver == self.receiver.name}
@@ -77,7 +80,7 @@ class Lane:
             for row in _heads(self._queued()):
                 if row.attempts:
                     rows.setdefault(row.fingerprint, row)
-        return list(rows.values())
+        return sorted(rows.values(), key=lambda row: severity_of(row) != Severity.CRITICAL)
 
     def _queued(self) -> list[Notification]:
         queued = self.parts.store.queued()
@@ -192,6 +195,12 @@ def _with_end(row: Notification, queued: Iterable[Notification]) -> list[Notific
         key=_order,
     )
     return [row, *rest] if rest and rest[-1].event == "resolve" else [row]
+
+
+def severity_of(row: Notification) -> Json:
+    """Return the word for the severity of a row's alert; None for what is no alert."""
+    alert = row.payload.get("alert")
+    return alert.get("severity") if isinstance(alert, dict) else None
 
 
 def _order(row: Notification) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from autoscaler.core.model import Json
 from autoscaler.core.notification import Notification
 from autoscaler.core.snapshot import ReceiverView, Severity
 from autoscaler.notify.http import Http
-from autoscaler.notify.lane import EVERYTHING, LANE_KIND, Lane, LaneParts, log
+from autoscaler.notify.lane import EVERYTHING, LANE_KIND, Lane, LaneParts, log, severity_of
 from autoscaler.notify.receiver import NotDelivered, Receiver, Reconciler
 from autoscaler.notify.testing import send_test
 
@@ -149,7 +149,7 @@ class Outbox:
 
 
 def _view(lane: Lane, rows: Sequence[Notification]) -> ReceiverView:
-    critical = [row for row in rows if _severity(row) == Severity.CRITICAL]
+    critical = [row for row in rows if severity_of(row) == Severity.CRITICAL]
     return ReceiverView(
         name=lane.receiver.name,
         kind=lane.receiver.kind,
@@ -160,8 +160,3 @@ def _view(lane: Lane, rows: Sequence[Notification]) -> ReceiverView:
         last_error=lane.circuit.last_error,
         oldest_critical_at=min((row.created_at for row in critical), default=None),
     )
-
-
-def _severity(row: Notification) -> Json:
-    alert = row.payload.get("alert")
-    return alert.get("severity") if isinstance(alert, dict) else None

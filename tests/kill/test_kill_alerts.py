@@ -42,7 +42,7 @@ async def test_a_small_sweep_loses_and_doubles_nothing(tmp_path: Path, rng: rand
 async def test_the_whole_sweep_loses_and_doubles_nothing(
     world: int, tmp_path: Path, rng: random.Random
 ) -> None:
-    """500 stories; 20 to a world are what one daemon on a shared core still ticks for each second."""
+    """500 stories. A world is as large as one daemon on a shared core still ticks for."""
     tally = await sweep(tmp_path, stories=STORIES, rng=rng)
     print(f"world {world}: {tally.text()}")
     assert tally.faults == []

@@ -19,7 +19,7 @@ from autoscaler.core.model import Json
 from autoscaler.core.snapshot import Severity
 from autoscaler.notify.config import WebhookConfig
 from autoscaler.notify.http import Http
-from autoscaler.notify.lane import LaneParts
+from autoscaler.notify.lane import AT_ONCE, LaneParts
 from autoscaler.notify.outbox import Outbox
 from autoscaler.notify.receiver import Attempt
 from autoscaler.notify.webhook import WebhookReceiver
@@ -34,6 +34,18 @@ def test_rows_of_one_alert_are_sent_in_order() -> None:
         assert [seen.json["data"]["sequence"] for seen in sink.taken] == [0, 1, 2]
         assert kinds(sink) == ["firing", "firing", "resolved"]
         assert seams.store.queued() == []
+
+    play(story)
+
+
+def test_in_a_storm_a_critical_alert_waits_behind_no_warning() -> None:
+    async def story(outbox: Outbox, sink: Sink, seams: LaneParts) -> None:
+        warnings = [row(deployment=f"w{n}", severity=Severity.WARNING) for n in range(20)]
+        put(seams.store, *warnings, row(deployment="c"))
+        await run_for(outbox, 2)
+        told = [seen.json["data"]["alert"]["deployment"] for seen in sink.taken]
+        assert len(told) == 21
+        assert "c" in told[:AT_ONCE]
 
     play(story)
 
