@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 
-from autoscaler.core.cost import Price, Terms
+from autoscaler.core.billing import Price, Terms
 from autoscaler.core.model import Ask, Deployment
 from autoscaler.core.words import Status
 

@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from autoscaler.app.receivers import alert_rules
-from autoscaler.core.cost import Price
+from autoscaler.core.billing import Price
 from autoscaler.core.model import Deployment
 from autoscaler.core.policy import Policy
 from autoscaler.daemon.config import Config

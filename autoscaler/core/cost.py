@@ -12,14 +12,12 @@ Example: 2 GPUs x 3 replicas x 192.48 INR x 15 s / 3600 = 4.812 INR.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from autoscaler.core.model import Ask, Deployment
+from autoscaler.core.billing import HOUR, Rate, Terms, day_of, hours_left, month_of, seconds_between
 from autoscaler.core.snapshot import CostView
 from autoscaler.core.uptime import split_days
-from autoscaler.core.words import Status
 
 DAYS_KEPT = 400
 """Days of history per deployment: a year, and the month before it whole."""
@@ -27,50 +25,8 @@ DAYS_KEPT = 400
 GAPS_KEPT = 100
 """Marked gaps kept as an explanation of differences to the invoice."""
 
-BILLABLE = (Status.INITIALIZING, Status.READY, Status.FAILED, Status.TERMINATING, Status.UNKNOWN)
-"""Statuses taken as billed. `failed` is an assumption; `unknown` because not knowing costs too."""
-
-_HOUR = Decimal(3600)
 _GRAIN = Decimal("0.0000000001")
 """Amounts are kept to ten decimals, so that a month of ticks adds up exactly and stays short."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """A price per GPU-hour and the instant from which it holds."""
-
-    amount: Decimal
-    valid_from: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """On what terms one deployment is billed."""
-
-    prices: tuple[Price, ...] = ()
-    """Prices over time, oldest first. Empty = unknown."""
-    currency: str = "USD"
-    """ISO 4217; one per daemon."""
-    max_gap_seconds: float = 60.0
-    """Longest time between two looks that still counts as observed: four polls."""
-
-    def at(self, instant: float) -> Decimal | None:
-        """Return the price that holds at an instant; None if none does."""
-        held = [p.amount for p in self.prices if p.valid_from <= instant]
-        return held[-1] if held else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """What is billed from one instant on."""
-
-    replicas: int
-    """Billed replicas; 0 in a status that is not billed."""
-    gpus: int
-    """GPUs per replica."""
-    ready: bool
-    max_replicas: int | None
-    """The policy's max, for what autoscaling avoided; None = no max."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,25 +69,6 @@ class Ledger:
     at: float | None = None
     """Instant up to which the account is complete; None = not begun."""
     rate: Rate | None = None
-
-
-def rate_of(
-    deployment: Deployment,
-    ask: Ask | None,
-    *,
-    max_replicas: int | None,
-    billable: Iterable[Status] = BILLABLE,
-) -> Rate:
-    """Return what the platform bills now, as far as it can be seen."""
-    replicas = deployment.replicas
-    if ask is not None and ask.is_open:
-        replicas = max(replicas, ask.count)
-    return Rate(
-        replicas=replicas if deployment.status in billable else 0,
-        gpus=deployment.gpu_count,
-        ready=deployment.is_ready,
-        max_replicas=max_replicas,
-    )
 
 
 def advance(
@@ -224,29 +161,6 @@ def month_cost(ledger: Ledger, month: str) -> Decimal:
     return sum((d.cost for k, d in ledger.days.items() if k.startswith(month)), Decimal(0))
 
 
-def day_of(at: float) -> str:
-    """Return the UTC day of an instant, YYYY-MM-DD."""
-    return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%d")
-
-
-def month_of(at: float) -> str:
-    """Return the UTC month of an instant, YYYY-MM."""
-    return day_of(at)[:7]
-
-
-def hours_left(at: float) -> Decimal:
-    """Return the hours left in the UTC month of an instant."""
-    moment = datetime.fromtimestamp(at, tz=UTC)
-    year, month = divmod(moment.year * 12 + moment.month, 12)
-    end = datetime(year, month + 1, 1, tzinfo=UTC)
-    return seconds_between(at, end.timestamp()) / _HOUR
-
-
-def seconds_between(start: float, end: float) -> Decimal:
-    """Return `end - start` in decimal seconds, exact to the microsecond."""
-    return Decimal(round((end - start) * 1_000_000)) / 1_000_000
-
-
 def _per_hour(rate: Rate | None, price: Decimal) -> Decimal:
     return price * rate.gpus * rate.replicas if rate is not None else Decimal(0)
 
@@ -271,7 +185,7 @@ def _charge_day(
     ledger: Ledger, rate: Rate, *, day: str, seconds: Decimal, price: Decimal | None
 ) -> Ledger:
     gpu_seconds = seconds * rate.gpus * rate.replicas
-    per_replica = (Decimal(0) if price is None else price) * rate.gpus * seconds / _HOUR
+    per_replica = (Decimal(0) if price is None else price) * rate.gpus * seconds / HOUR
     cost = (per_replica * rate.replicas).quantize(_GRAIN)
     saved = max(0, (rate.max_replicas or 0) - rate.replicas) if rate.replicas else 0
     avoided = (per_replica * saved).quantize(_GRAIN)
@@ -325,4 +239,4 @@ def _avoided_static(ledger: Ledger, price: Decimal) -> Decimal:
         return Decimal(0)
     static = seconds_between(ledger.began_at, ledger.at) * ledger.peak_replicas
     spare = max(Decimal(0), static - ledger.replica_seconds)
-    return (spare * ledger.rate.gpus * price / _HOUR).quantize(_GRAIN)
+    return (spare * ledger.rate.gpus * price / HOUR).quantize(_GRAIN)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from autoscaler.core import cost, uptime
+from autoscaler.core.billing import Price, Terms, rate_of
 from autoscaler.core.codec import Undecodable, decode, encode
-from autoscaler.core.cost import GAPS_KEPT, Gap, Price, Terms
+from autoscaler.core.cost import GAPS_KEPT, Gap
 from autoscaler.core.model import Deployment, Json
 from autoscaler.core.snapshot import CostView
 from autoscaler.daemon.asks import Arrival
@@ -109,7 +110,7 @@ def charge(
     watched: Watched, *, at: float, book: PriceBook, changed_at: float | None = None
 ) -> None:
     """Charge up to `at`, from where on what is seen and asked now is billed."""
-    rate = cost.rate_of(
+    rate = rate_of(
         watched.deployment,
         watched.ask,
         max_replicas=book.live.policy_for(watched.deployment).max_replicas,

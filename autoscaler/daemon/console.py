@@ -10,7 +10,7 @@ from itertools import count
 
 import structlog
 
-from autoscaler.core import cost
+from autoscaler.core import billing
 from autoscaler.core.alerting.silences import BadMatcher
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Json, Orders, Override, Pause
@@ -161,7 +161,7 @@ class DaemonConsole:
 
     def costs(self, *, month: str | None) -> list[dict[str, Json]]:
         """Cost rows per deployment and day, those of gone deployments among them."""
-        wanted = month or cost.month_of(self._parts.clock.now())
+        wanted = month or billing.month_of(self._parts.clock.now())
         return [
             row
             for watched in sorted(self._fleet.ever(), key=lambda w: (w.name, w.id))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from autoscaler.actuator import Order
-from autoscaler.core import cost
+from autoscaler.core import billing, cost
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Ask, Decision, Json, Observation, Orders
 from autoscaler.core.notification import Notification
@@ -190,7 +190,7 @@ class Tick:
         if self._live.config.keep_observations_seconds <= 0:
             return
         writing.observations.append((seen.at, watched.id, encode(seen)))
-        era = cost.day_of(seen.at), policy
+        era = billing.day_of(seen.at), policy
         if self._checkpoints.get(watched.id) != era:
             self._checkpoints[watched.id] = era
             writing.documents[CHECKPOINT, f"{seen.at} {watched.id}"] = {
@@ -203,7 +203,7 @@ class Tick:
     def _observe(self, watched: Watched, now: float, policy: Policy) -> Observation:
         deployment = watched.deployment
         price = self._book.per_replica_hour(deployment, now)
-        spent = cost.month_cost(watched.ledger, cost.month_of(now))
+        spent = cost.month_cost(watched.ledger, billing.month_of(now))
         budgeted = policy.monthly_budget is not None
         return Observation(
             at=now,
@@ -215,7 +215,7 @@ class Tick:
             orders=watched.orders,
             price_per_replica_hour=price,
             month_spend=None if price is None else float(spent),
-            month_left_hours=float(cost.hours_left(now)) if budgeted else None,
+            month_left_hours=float(billing.hours_left(now)) if budgeted else None,
             started_at=self._live.since,
         )
 

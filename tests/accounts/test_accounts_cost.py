@@ -9,9 +9,10 @@ from helpers_accounts import DAY, HOUR, deployment, month_of_looks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core import cost
+from autoscaler.core import billing, cost
+from autoscaler.core.billing import Price, Rate, Terms, rate_of
 from autoscaler.core.codec import decode, encode
-from autoscaler.core.cost import Ledger, Price, Rate, Terms
+from autoscaler.core.cost import Ledger
 from autoscaler.core.model import Ask
 from autoscaler.core.words import Status
 
@@ -43,7 +44,7 @@ def test_a_look_twice_at_the_same_instant_charges_once() -> None:
 def test_what_is_asked_is_billed_until_it_settles() -> None:
     ask = Ask(count=4, from_count=2, asked_at=0.0)
 
-    rate = cost.rate_of(deployment(replicas=2), ask, max_replicas=5)
+    rate = rate_of(deployment(replicas=2), ask, max_replicas=5)
 
     assert rate.replicas == 4
 
@@ -51,13 +52,13 @@ def test_what_is_asked_is_billed_until_it_settles() -> None:
 def test_a_closed_ask_is_not_billed() -> None:
     ask = Ask(count=4, from_count=2, asked_at=0.0, outcome="refused", closed_at=1.0)
 
-    assert cost.rate_of(deployment(replicas=2), ask, max_replicas=5).replicas == 2
+    assert rate_of(deployment(replicas=2), ask, max_replicas=5).replicas == 2
 
 
 def test_a_status_that_is_not_billed_costs_nothing() -> None:
     failed = deployment(replicas=2, status=Status.FAILED)
 
-    assert cost.rate_of(failed, None, max_replicas=None, billable=(Status.READY,)).replicas == 0
+    assert rate_of(failed, None, max_replicas=None, billable=(Status.READY,)).replicas == 0
 
 
 def test_the_platforms_own_date_of_a_change_splits_the_interval() -> None:
@@ -105,8 +106,8 @@ def test_a_day_and_a_month_end_at_utc_midnight() -> None:
 
 def test_hours_left_end_with_the_month() -> None:
     new_year_1970 = 31 * DAY
-    assert cost.hours_left(new_year_1970 - 2 * HOUR) == 2
-    assert cost.hours_left(new_year_1970) == 28 * 24
+    assert billing.hours_left(new_year_1970 - 2 * HOUR) == 2
+    assert billing.hours_left(new_year_1970) == 28 * 24
 
 
 def test_money_avoided_is_measured_against_the_max_that_the_user_wrote() -> None:
@@ -159,7 +160,7 @@ def test_how_often_one_looks_does_not_change_the_total(steps: list[float], repli
 
     often = charged(*((at, rate) for at in instants))
 
-    seconds = cost.seconds_between(0.0, instants[-1])
+    seconds = billing.seconds_between(0.0, instants[-1])
     once = INR.prices[0].amount * 2 * replicas * seconds / 3600
     assert abs(often.total - once) < Decimal("1e-6") * len(instants)
 
@@ -172,7 +173,7 @@ def test_a_month_with_restarts_gaps_scaling_and_a_new_price_agrees_with_the_bill
     ledger = Ledger()
 
     for look in looks:
-        rate = cost.rate_of(look.deployment, look.ask, max_replicas=9)
+        rate = rate_of(look.deployment, look.ask, max_replicas=9)
         ledger = cost.advance(
             ledger, rate, at=look.at, terms=terms, changed_at=look.deployment.updated_at
         )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from helpers import Build, FakeCloud, World, a_deployment, a_world
 
-from autoscaler.core.cost import DAYS_KEPT, Price
+from autoscaler.core.billing import Price
+from autoscaler.core.cost import DAYS_KEPT
 from autoscaler.ports import Batch, InventoryItem
 from autoscaler.store import MemoryStore
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from helpers import Build, FakeCloud, World, a_config, a_deployment, a_world, managed
 
-from autoscaler.core.cost import Price
+from autoscaler.core.billing import Price
 from autoscaler.core.words import Mode, Status
 from autoscaler.daemon.config import Config
 from autoscaler.daemon.console import DaemonConsole
