@@ -18,7 +18,7 @@ from autoscaler.app import App
 from autoscaler.clock import run_virtual
 from autoscaler.emulator.faults import Fault, FaultKind, Operation, RetryAfter
 from autoscaler.emulator.physics import Physics
-from autoscaler.emulator.scenario import Deed, DeploymentPlan, Event, Scenario
+from autoscaler.emulator.scenario import Deed, DeploymentPlan, Event, Scenario, Serving
 from autoscaler.emulator.shapes import Lengths, Shape, ShapeKind
 from autoscaler.emulator.workload import Mix, Workload
 from autoscaler.store import MemoryStore
@@ -42,7 +42,8 @@ L40S = "meta-llama-Llama-3.1-8B-Instruct-L40S"
 
 def plan(name: str, *, replicas: int, shape: Shape | None = None) -> DeploymentPlan:
     """A deployment on small GPUs, with rather few and long requests: the same load as many short
-    ones, and quicker to emulate.
+    ones, and quicker to emulate. All but one stream as with speculative decoding, four tokens at a
+    time.
     """
     mix = Mix(prompt=Lengths(typical=1200, p95=3000), output=Lengths(typical=400, p95=900))
     return DeploymentPlan(
@@ -50,12 +51,14 @@ def plan(name: str, *, replicas: int, shape: Shape | None = None) -> DeploymentP
         catalog_id=L40S,
         replicas=replicas,
         physics=Physics(max_num_seqs=64, step_jitter_ratio=0.02),
+        serving=Serving() if name == "chat-day" else Serving(tokens_per_chunk=4),
         workload=None if shape is None else Workload(shapes=(shape,), mix=mix),
     )
 
 
 def plans() -> tuple[DeploymentPlan, ...]:
-    day = Shape(kind=ShapeKind.DAY, low=0.3, high=3.2, start_seconds=14 * HOUR, sharpness=2.0)
+    # Nobody asks at night: only what was seen near idle may be scaled down afterwards.
+    day = Shape(kind=ShapeKind.DAY, low=0.0, high=3.2, start_seconds=14 * HOUR, sharpness=2.0)
     spike = Shape(
         kind=ShapeKind.SPIKE,
         low=0.4,
@@ -165,7 +168,7 @@ def settings(outside: Platform) -> dict[str, Any]:
     """Probes each minute, so windows are wider than by default; else the defaults."""
     return outside.settings(
         mode="active",
-        intervals={"probe_seconds": 60, "discover_seconds": 30, "decide_seconds": 30},
+        intervals={"probe_seconds": 60, "discover_seconds": 30, "decide_seconds": 60},
         defaults={
             "fast_window_seconds": 240,
             "stable_window_seconds": 720,
