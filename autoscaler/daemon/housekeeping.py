@@ -13,6 +13,8 @@ AUDIT = "audit"
 """Kind of the documents that hold persons' orders; ids begin with their instant."""
 CHECKPOINT = "checkpoint"
 """Kind of the documents that hold a state and policy for `replay`; ids begin with their instant."""
+ERA = "era"
+"""Kind of the documents that hold the day and policy of a deployment's last checkpoint."""
 
 
 class Housekeeping:

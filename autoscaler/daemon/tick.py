@@ -6,6 +6,7 @@ in that one transaction, before the call leaves: whatever happens next, it count
 """
 
 import asyncio
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,7 @@ from autoscaler.daemon.asks import Arrival
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.history import point_of
-from autoscaler.daemon.housekeeping import CHECKPOINT
+from autoscaler.daemon.housekeeping import CHECKPOINT, ERA
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.watched import Watched
@@ -94,7 +95,7 @@ class Tick:
         self._written: dict[str, Decision] = {}
         self._number = 0
         self._one_writer = asyncio.Lock()
-        self._checkpoints: dict[str, tuple[str, Policy]] = {}
+        self._eras: dict[str, Json] = parts.store.documents(ERA)
         self._live = live
 
     async def decide_once(self) -> list[Order]:
@@ -190,9 +191,10 @@ class Tick:
         if self._live.config.keep_observations_seconds <= 0:
             return
         writing.observations.append((seen.at, watched.id, encode(seen)))
-        era = billing.day_of(seen.at), policy
-        if self._checkpoints.get(watched.id) != era:
-            self._checkpoints[watched.id] = era
+        era = f"{billing.day_of(seen.at)} {zlib.crc32(repr(policy).encode())}"
+        if self._eras.get(watched.id) != era:
+            self._eras[watched.id] = era
+            writing.documents[ERA, watched.id] = era
             writing.documents[CHECKPOINT, f"{seen.at} {watched.id}"] = {
                 "deployment_id": watched.id,
                 "at": seen.at,
