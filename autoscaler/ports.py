@@ -480,6 +480,10 @@ class Console(Protocol):
         """Cost rows per deployment and day, money as decimal strings; `month` is YYYY-MM."""
         ...
 
+    def uptimes(self, *, month: str | None) -> list[dict[str, Json]]:
+        """One report per deployment on a month (YYYY-MM) against the platform's SLA."""
+        ...
+
     def is_healthy(self) -> tuple[bool, str]:
         """Liveness: whether the loops progress, and why not."""
         ...

@@ -13,8 +13,10 @@ from helpers_web_fleet import NOW, probe_of
 from typer.testing import CliRunner
 
 from autoscaler.cli.tree import build_cli
+from autoscaler.core import uptime
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Json
+from autoscaler.core.uptime import Span, UptimeState
 from autoscaler.core.words import FailureReason
 from autoscaler.web import WebConfig, WebServer
 
@@ -52,6 +54,13 @@ class Console(FakeConsole):
         result = encode(probe_of(self._index(deployment), NOW, failure=self.failure))
         story: Json = {"verdict": "success", "timeline": ["connect c 4 ms"], "request": {"a": [1]}}
         return {"result": result, "story": story} if debug else {"result": result}
+
+    def uptimes(self, *, month: str | None) -> list[dict[str, Json]]:
+        days = {f"{month or '2026-11'}-05": {"ready": 2_500_000.0, "failed": 36_000.0}}
+        spans = (Span(start=NOW - 7200.0, end=NOW - 3600.0, bucket="failed"),)
+        state = UptimeState(days=days, spans=spans)
+        report = encode(uptime.report(state, month or "2026-11"))
+        return [{"deployment": "chat-frontdoor", "sessions": 2, "report": report}]
 
     def costs(self, *, month: str | None) -> list[dict[str, Json]]:
         row: dict[str, Json] = {

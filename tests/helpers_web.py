@@ -88,6 +88,9 @@ class FakeConsole:
             {"deployment": "chat-frontdoor", "day": f"{month or '2026-11'}-01", "cost": "59.76"}
         ]
 
+    def uptimes(self, *, month: str | None) -> list[dict[str, Json]]:
+        return [{"deployment": "chat-frontdoor", "report": {"month": month or "2026-11"}}]
+
     def is_healthy(self) -> tuple[bool, str]:
         return self.healthy
 

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to do can be done."""
+"""What the README tells a newcomer to do and to read is there."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,7 @@ from autoscaler.cli.tree import VERBS, load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINKS = sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README)))
 COMMANDS = sorted(
     {
         text.strip()
@@ -17,6 +18,11 @@ COMMANDS = sorted(
     }
 )
 TARGETS = sorted(set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_every_link_of_the_readme_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
 
 
 @pytest.mark.parametrize("target", TARGETS)

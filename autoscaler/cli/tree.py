@@ -49,6 +49,7 @@ VERBS: Final[dict[str, Verb]] = {
     "status": Verb("status:status", "Show the fleet as the daemon sees it.", LOOK),
     "explain": Verb("explain:explain", "Say what was decided for a deployment, and why.", LOOK),
     "cost": Verb("cost:cost", "Show what deployments cost, by day.", LOOK),
+    "uptime": Verb("uptime:uptime", "Hold a month against the platform's SLA.", LOOK),
     "probe": Verb("probe:probe", "Probe a deployment once, now.", LOOK),
     "alerts": Verb("alerts:app", "List, silence and test alerts.", LOOK),
     "pause": Verb("orders:pause", "Stop scaling a deployment.", ORDER),

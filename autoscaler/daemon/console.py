@@ -10,7 +10,7 @@ from itertools import count
 
 import structlog
 
-from autoscaler.core import billing
+from autoscaler.core import billing, uptime
 from autoscaler.core.alerting.silences import BadMatcher
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Json, Orders, Override, Pause
@@ -166,6 +166,20 @@ class DaemonConsole:
             row
             for watched in sorted(self._fleet.ever(), key=lambda w: (w.name, w.id))
             for row in self._cost_rows(watched, wanted)
+        ]
+
+    def uptimes(self, *, month: str | None) -> list[dict[str, Json]]:
+        """One report per deployment against the platform's SLA, those that are gone among them."""
+        wanted = month or billing.month_of(self._parts.clock.now())
+        return [
+            {
+                "deployment": watched.name,
+                "deployment_id": watched.id,
+                "uptime_seconds": watched.deployment.uptime_seconds,
+                "sessions": watched.uptime.sessions,
+                "report": encode(uptime.report(watched.uptime, wanted)),
+            }
+            for watched in sorted(self._fleet.ever(), key=lambda w: (w.name, w.id))
         ]
 
     def is_healthy(self) -> tuple[bool, str]:

@@ -40,6 +40,7 @@ class ReadRoutes:
             web.get(f"{api}/alerts", self.alerts),
             web.get(f"{api}/silences", self.silences),
             web.get(f"{api}/costs", self.costs),
+            web.get(f"{api}/uptimes", self.uptimes),
         ]
 
     async def status(self, request: web.Request) -> web.Response:
@@ -102,10 +103,11 @@ class ReadRoutes:
 
     async def costs(self, request: web.Request) -> web.Response:
         """Cost rows of a month; the present one unless `month` says otherwise."""
-        month = request.query.get("month") or None
-        if month is not None and not _MONTH.fullmatch(month):
-            raise Refused(400, "bad_query", "month: YYYY-MM is wanted, for example 2026-11.")
-        return answer({"rows": list(self._site.console.costs(month=month))})
+        return answer({"rows": list(self._site.console.costs(month=_month(request)))})
+
+    async def uptimes(self, request: web.Request) -> web.Response:
+        """Each deployment's month against the platform's SLA."""
+        return answer({"rows": list(self._site.console.uptimes(month=_month(request)))})
 
     def _view(self, request: web.Request) -> DeploymentView:
         return self._site.view(request.match_info["name"])
@@ -129,3 +131,10 @@ def _limit(request: web.Request) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_DECISIONS):
         raise Refused(400, "bad_query", f"limit: a count from 1 to {MAX_DECISIONS} is wanted.")
     return int(text)
+
+
+def _month(request: web.Request) -> str | None:
+    month = request.query.get("month") or None
+    if month is not None and not _MONTH.fullmatch(month):
+        raise Refused(400, "bad_query", "month: YYYY-MM is wanted, for example 2026-11.")
+    return month

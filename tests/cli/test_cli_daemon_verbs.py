@@ -147,6 +147,16 @@ def test_costs_are_a_table_csv_and_json(env: dict[str, str]) -> None:
     assert call("cost", "--month", "October", env=env).code == 1
 
 
+def test_a_month_is_held_against_the_sla_with_its_evidence(env: dict[str, str]) -> None:
+    shown = call("uptime", env=env).out
+    assert "98.580%" in shown
+    assert "99.9%, 99.0%" in shown
+    assert "failed from" in shown
+    (row,) = json.loads(call("uptime", "-o", "json", env=env).out)["rows"]
+    assert row["report"]["breached"] == [0.999, 0.99]
+    assert call("uptime", "--month", "October", env=env).code == 1
+
+
 def test_the_healthcheck_fails_with_3_when_the_daemon_is_not_well() -> None:
     console = Console()
     with daemon(console) as url:

@@ -8,6 +8,8 @@ import pytest
 from helpers import Build, FakeCloud, World, a_config, a_deployment, a_world, managed
 
 from autoscaler.core.billing import Price
+from autoscaler.core.codec import decode
+from autoscaler.core.uptime import MonthReport
 from autoscaler.core.words import Mode, Status
 from autoscaler.daemon.config import Config
 from autoscaler.daemon.console import DaemonConsole
@@ -177,6 +179,11 @@ def test_decisions_history_and_costs_are_kept_of_deployments_that_are_gone(
         assert world.picture.fleet_cost is not None
         assert world.picture.fleet_cost.per_hour == 0
         assert console(world).costs(month="1999-01") == []
+        (month,) = console(world).uptimes(month=None)
+        assert (month["deployment"], month["sessions"]) == ("a", 1)
+        report = decode(MonthReport, month["report"])
+        assert report.uptime_ratio == 1.0
+        assert report.seconds["ready"] == pytest.approx(5 * POLL, abs=2 * POLL)
         await world.daemon.stop()
 
     virtual(story())

@@ -75,6 +75,7 @@ async def test_decisions_come_newest_first_and_at_an_instant_the_one_in_force(st
         ("/api/v1/decisions?deployment=chat-frontdoor&at=nan", 400, "bad_query"),
         ("/api/v1/deployments/chat-frontdoor/history?since=noon", 400, "bad_query"),
         ("/api/v1/costs?month=2026-13", 400, "bad_query"),
+        ("/api/v1/uptimes?month=now", 400, "bad_query"),
         ("/api/v2/status", 404, "not_found"),
         ("/static/../server.py", 404, "not_found"),
         ("/static/%2e%2e%2fserver.py", 404, "not_found"),
@@ -112,6 +113,8 @@ async def test_before_the_first_picture_the_api_says_starting_and_the_page_waits
 async def test_costs_alerts_and_silences_are_listed(start: Start) -> None:
     site = await start()
     assert json.loads((await site.get("/api/v1/costs?month=2026-11"))[1])["rows"][0]["cost"]
+    reports = json.loads((await site.get("/api/v1/uptimes?month=2026-10"))[1])["rows"]
+    assert reports[0]["report"]["month"] == "2026-10"
     alerts = json.loads((await site.get("/api/v1/alerts"))[1])["alerts"]
     assert {alert["name"] for alert in alerts} == {"NeevDeploymentFailed", "NeevWatchdog"}
     assert json.loads((await site.get("/api/v1/silences"))[1])["silences"][0]["id"] == "s-1"
