@@ -13,6 +13,9 @@ from helpers_cloud import BASE, Platform
 
 PATIENCE: Final = 60.0
 """Seconds until a question that does not come is given up."""
+IMPATIENCE: Final = 3.0
+"""Seconds after which a person presses Ctrl-C again."""
+INTERRUPT: Final = b"\x03"
 IN_A_SESSION: Final = """
 import fcntl, os, sys, termios
 os.setsid()
@@ -53,17 +56,23 @@ def at_a_terminal(words: tuple[str, ...], answer: bytes, env: dict[str, str]) ->
         try:
             screen = _read_until(ours, "[y/N]")
             os.write(ours, answer)
-            screen += _read_until(ours, None)
+            screen += _read_until(ours, None, again=answer if answer == INTERRUPT else b"")
             return process.wait(PATIENCE), screen
         finally:
             process.kill()
             os.close(ours)
 
 
-def _read_until(terminal: int, wanted: str | None) -> str:
-    """What is shown until `wanted` is; None = until the other side has closed."""
+def _read_until(terminal: int, wanted: str | None, *, again: bytes = b"") -> str:
+    """What is shown until `wanted` is; None = until the other side has closed.
+
+    `again` is pressed once more where nothing happens, as a person would: a Ctrl-C that comes
+    between the question and the reading of the answer is noted, and seen at the next key.
+    """
     shown = ""
     while wanted is None or wanted not in shown:
+        if again and not select.select([terminal], [], [], IMPATIENCE)[0]:
+            os.write(terminal, again)
         assert select.select([terminal], [], [], PATIENCE)[0], shown
         try:
             read = os.read(terminal, 4096)
@@ -91,7 +100,7 @@ def test_a_yes_sends_the_order_once_and_after_the_cost(order: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
-    "answer", [b"n\n", b"\n", b"\x03", b"\x04"], ids=["no", "enter", "interrupt", "end of input"]
+    "answer", [b"n\n", b"\n", INTERRUPT, b"\x04"], ids=["no", "enter", "interrupt", "end of input"]
 )
 def test_anything_but_a_yes_changes_nothing(order: str, answer: bytes) -> None:
     served = Platform(inventory={"data": [ITEM]})
