@@ -15,9 +15,11 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from autoscaler.core.model import Json
 
 T = TypeVar("T")
+Kind = Any  # a type form (class, union, generic alias): the typing module has no name for it yet
 
 
 _JSON_SCALARS = frozenset({bool, int, float, str})
+_ALREADY_JSON = _JSON_SCALARS | {type(None)}
 
 
 class Undecodable(ValueError):
@@ -26,19 +28,29 @@ class Undecodable(ValueError):
 
 def encode(value: object) -> Json:
     """Return the JSON form of a dataclass, enum, Decimal, container or plain value."""
-    if isinstance(value, Enum):
-        return cast("Json", value.value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Decimal):
-        return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(encode(key)): encode(item) for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset):
-        return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    kind: Kind = type(value)
+    if kind in _ALREADY_JSON:
+        return cast("Json", value)
+    return _encoder(kind)(value)
+
+
+@cache
+def _encoder(kind: Kind) -> Callable[[Any], Json]:
+    """How values of this type are encoded, found out once: a tick encodes some ten thousand."""
+    if issubclass(kind, Enum):
+        return lambda value: cast("Json", value.value)
+    if issubclass(kind, bool | int | float | str):
+        return lambda value: cast("Json", value)
+    if issubclass(kind, Decimal):
+        return str
+    if dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind))
+        return lambda value: {name: encode(getattr(value, name)) for name in names}
+    if issubclass(kind, Mapping):
+        return lambda value: {str(encode(key)): encode(item) for key, item in value.items()}
+    if issubclass(kind, Sequence | set | frozenset):
+        return lambda value: [encode(item) for item in value]
+    raise TypeError(f"{kind.__name__} has no JSON form")
 
 
 def decode(cls: type[T], data: Json, where: str = "") -> T:
@@ -49,9 +61,6 @@ def decode(cls: type[T], data: Json, where: str = "") -> T:
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
-
-
-Kind = Any  # a type form (class, union, generic alias): the typing module has no name for it yet
 
 
 def _decode(kind: Kind, data: Json, where: str) -> object:

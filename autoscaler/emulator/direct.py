@@ -70,6 +70,11 @@ class DirectPlatform:
         self._script.play()
         self.platform.advance()
 
+    def advance_one(self, unit: Unit) -> None:
+        """Let everything up to now happen to one deployment, which is all that its probe sees."""
+        self._script.play()
+        self.platform.advance_one(unit)
+
     def truth(self) -> Truth:
         """Advance to now and return the ledger."""
         self.advance()

@@ -133,6 +133,10 @@ class DirectProber:
         """No host is refused: none is connected to."""
         return ()
 
+    def accept_endpoint(self, deployment: Deployment, address: str) -> Json:
+        """No endpoint moves: none has a host."""
+        raise ValueError(f"The endpoint of {deployment.name} has not moved to {address}.")
+
     def hint(self, deployment_id: str) -> str:
         """Nothing stands between."""
         del deployment_id
@@ -191,7 +195,7 @@ class DirectProber:
         while not stream.ended and len(stream.tokens) < stop and unit.is_serving:
             at, until = _next_look(stream, stop), deadline(stream)
             await platform.timeline.sleep_until(until if at is None else min(at, until))
-            self._direct.advance()
+            self._direct.advance_one(unit)
             unit.advance(max(until if at is None else min(at, until), platform.now()))
             if _is_overdue(stream, platform.now()):
                 return late(stream)

@@ -71,13 +71,22 @@ class Platform:
     def advance(self) -> None:
         """Let everything up to now happen."""
         now = self.now()
+        self._carry_out_delayed(now)
+        for unit in self._units.values():
+            unit.advance(now)
+
+    def advance_one(self, unit: Unit) -> None:
+        """Let everything up to now happen to one deployment; the others may wait."""
+        now = self.now()
+        self._carry_out_delayed(now)
+        unit.advance(now)
+
+    def _carry_out_delayed(self, now: float) -> None:
         due = [call for call in self._delayed if call[0] <= now]
         self._delayed = [call for call in self._delayed if call[0] > now]
         for at, unit, replicas in due:
             unit.advance(at)
             unit.scale(at, replicas)
-        for unit in self._units.values():
-            unit.advance(now)
 
     def living(self) -> list[Unit]:
         """Deployments that are not gone, oldest first."""
