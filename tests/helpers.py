@@ -182,6 +182,16 @@ class FakeProber:
     def refusals(self) -> tuple[HostRefused, ...]:
         return self.refused
 
+    def accept_endpoint(self, deployment: Deployment, address: str) -> Json:
+        left = tuple(
+            r for r in self.refused if (r.deployment_id, r.host) != (deployment.id, address)
+        )
+        if left == self.refused:
+            raise ValueError(f"The endpoint of {deployment.name} has not moved to {address}.")
+        self.refused = left
+        self.remembered[deployment.id] = {"endpoint": address}
+        return self.remembered[deployment.id]
+
     def hint(self, deployment_id: str) -> str:
         return ""
 

@@ -58,6 +58,12 @@ class FakeConsole:
         self._order(deployment, Orders(override=order))
         self.calls.append(("override", deployment, str(replicas), str(seconds), by))
 
+    def accept_endpoint(self, deployment: str, *, address: str, by: str, reason: str) -> None:
+        self._index(deployment)
+        if not address.startswith("new."):
+            raise Denied(f"The endpoint of {deployment} is not at {address}.")
+        self.calls.append(("accept_endpoint", deployment, address, by, reason))
+
     async def probe_now(self, deployment: str, *, debug: bool = False) -> dict[str, Json]:
         await asyncio.sleep(0)
         self.calls.append(("probe", deployment, str(debug)))

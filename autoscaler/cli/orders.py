@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `override`: a person's word to a running daemon."""
+"""`pause`, `resume`, `override`, `accept-endpoint`: a person's word to a running daemon."""
 
 from typing import Annotated
 
@@ -78,3 +78,26 @@ def override(  # noqa: PLR0913  # its options
     body: dict[str, Json] = {"replicas": replicas, "seconds": for_, "by": who(), "reason": reason}
     run(lambda: client.change("POST", "deployments", name, "override", body=body))
     say(f"{name} is held at {replicas} for {span(for_)}. End it: neevscale resume {name}")
+
+
+def accept_endpoint(
+    name: NameArgument,
+    address: Annotated[
+        str, typer.Argument(metavar="HOST:PORT", help="Where it is now, as the alert names it.")
+    ],
+    *,
+    reason: ReasonOption = "",
+    url: UrlOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Trust the place to which a deployment's endpoint has moved, and probe it there.
+
+    The inference key goes to that host from then on, so first find out who moved it and why. The
+    host must be allowed (`inference.allowed_hosts`). Needs the admin token.
+
+    Example: `neevscale accept-endpoint chat-a new.inference.ai.neevcloud.com:443`
+    """
+    client = daemon_for(config, url)
+    body: dict[str, Json] = {"address": address, "by": who(), "reason": reason}
+    run(lambda: client.change("POST", "deployments", name, "accept-endpoint", body=body))
+    say(f"{name} is probed at {address} from now on; its alert ends with the next tick.")

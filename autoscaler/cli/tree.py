@@ -55,6 +55,9 @@ VERBS: Final[dict[str, Verb]] = {
     "pause": Verb("orders:pause", "Stop scaling a deployment.", ORDER),
     "resume": Verb("orders:resume", "End a pause or an override.", ORDER),
     "override": Verb("orders:override", "Hold a count of replicas for a while.", ORDER),
+    "accept-endpoint": Verb(
+        "orders:accept_endpoint", "Trust the place an endpoint has moved to.", ORDER
+    ),
     "calibrate": Verb("calibrate:calibrate", "Measure an idle deployment's own speed.", ORDER),
     "deployments": Verb("deployments:app", "List, deploy, scale and delete deployments.", PLATFORM),
     "catalog": Verb("market:catalog", "List the models that can be deployed.", PLATFORM),

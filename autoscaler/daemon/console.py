@@ -18,6 +18,7 @@ from autoscaler.core.snapshot import HistoryPoint, Snapshot
 from autoscaler.daemon.alerts import AlertDesk
 from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
+from autoscaler.daemon.housekeeping import AUDIT, PROBER
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.reloading import Reloading
@@ -111,6 +112,17 @@ class DaemonConsole:
         override = Override(replicas=replicas, until=until, by=by, reason=reason)
         orders = Orders(pause=watched.orders.pause, override=override)
         self._order(watched, orders, "overridden", by)
+
+    def accept_endpoint(self, deployment: str, *, address: str, by: str, reason: str) -> None:
+        """Trust the `host:port` to which a deployment's endpoint has moved."""
+        watched = self._present(deployment)
+        try:
+            document = self._parts.prober.accept_endpoint(watched.deployment, address)
+        except ValueError as fault:
+            raise Denied(f"{fault}") from fault
+        said: dict[str, Json] = {"by": by, "address": address, "reason": reason}
+        documents = {(PROBER, watched.id): document}
+        self._keep(watched, "endpoint_accepted", documents=documents, said=said)
 
     async def probe_now(self, deployment: str, *, debug: bool = False) -> dict[str, Json]:
         """Probe once, now; with `debug`, the whole story of that probe."""
@@ -214,26 +226,27 @@ class DaemonConsole:
         return rows
 
     def _order(self, watched: Watched, orders: Orders, event: str, by: str) -> None:
-        """Put a person's word on disk, then in force, then in the log."""
-        now = self._parts.clock.now()
-        audit: Json = {
-            "at": now,
-            "event": event,
-            "deployment": watched.name,
-            "by": by,
-            "orders": encode(orders),
-        }
-        self._parts.store.commit(
-            Batch(
-                documents={
-                    ("orders", watched.id): encode(orders),
-                    ("audit", f"{now:.6f} {watched.id} {next(self._numbers)}"): audit,
-                }
-            )
-        )
+        """Put a person's word on disk, then in force."""
+        said = encode(orders)
+        documents = {("orders", watched.id): said}
+        self._keep(watched, event, documents=documents, said={"by": by, "orders": said})
         watched.orders = orders
         watched.touch("orders")  # a tick under way may have written the older ones after that
-        log.info(event, deployment=watched.name, by=by, orders=encode(orders))
+
+    def _keep(
+        self,
+        watched: Watched,
+        event: str,
+        *,
+        documents: dict[tuple[str, str], Json],
+        said: dict[str, Json],
+    ) -> None:
+        """Put an order on disk together with its line of the audit, then in the log."""
+        now = self._parts.clock.now()
+        audit: Json = {"at": now, "event": event, "deployment": watched.name, **said}
+        key = (AUDIT, f"{now:.6f} {watched.id} {next(self._numbers)}")
+        self._parts.store.commit(Batch(documents={**documents, key: audit}))
+        log.info(event, deployment=watched.name, **said)
 
     def _keep_silences(self) -> None:
         self._parts.store.commit(Batch(documents=self._desk.documents()))

@@ -44,6 +44,10 @@ class Console(Protocol):
         """Hold a count until it expires. Raises Denied."""
         ...
 
+    def accept_endpoint(self, deployment: str, *, address: str, by: str, reason: str) -> None:
+        """Trust the `host:port` to which a deployment's endpoint has moved. Raises Denied."""
+        ...
+
     async def probe_now(self, deployment: str, *, debug: bool = False) -> dict[str, Json]:
         """Probe once, now; with `debug`, the whole story of that probe. Raises Denied."""
         ...

@@ -51,6 +51,13 @@ class EndpointProber(Prober, Protocol):
         """Endpoints that are refused at present (host not allowed, not https, or changed)."""
         ...
 
+    def accept_endpoint(self, deployment: Deployment, address: str) -> Json:
+        """Pin a deployment whose endpoint has moved to `address` (`host:port`), and return what to
+        keep of it over a restart. Raises ValueError, with the reason as a sentence: it is not
+        there, has not moved, or may not be probed there either.
+        """
+        ...
+
     def hint(self, deployment_id: str) -> str:
         """What on the way spoils this deployment's streams, and how to change it; empty if
         nothing.

@@ -86,6 +86,11 @@ class CompletionProber:
         """Endpoints that are refused at present."""
         return self._admission.guard.refusals()
 
+    def accept_endpoint(self, deployment: Deployment, address: str) -> Json:
+        """Pin the place to which an endpoint has moved, and return what to keep of it."""
+        self._admission.guard.accept(deployment, address)
+        return self.memory()[deployment.id]
+
     def hint(self, deployment_id: str) -> str:
         """What on the way spoils this deployment's streams; empty if nothing does."""
         memory = self._memories.get(deployment_id)

@@ -53,6 +53,11 @@ def parse_endpoint(text: str) -> URL | None:
     return None if url.raw_user or url.raw_password else url.with_query(None).with_fragment(None)
 
 
+def address_of(url: URL) -> str:
+    """`host:port` of an endpoint, as persons are told and asked for it."""
+    return f"{url.raw_host}:{url.port}"
+
+
 class HostGuard:
     """Remembers where each deployment was first seen, and what it refused."""
 
@@ -73,13 +78,35 @@ class HostGuard:
         if deployment.endpoint_url is None:
             return self._pins.get(deployment.id)
         url = parse_endpoint(deployment.endpoint_url)
-        because = self._because(deployment.id, url)
+        because = self._because(deployment, url)
         if because or url is None:
             self._admitted.pop(deployment.id, None)
             self.refuse(deployment, url, because=because, at=at)
             return None
         self._pins[deployment.id] = url
         self._admitted[deployment.id] = (deployment.endpoint_url, url)
+        return url
+
+    def accept(self, deployment: Deployment, address: str) -> URL:
+        """Pin the place to which the endpoint has moved, if it is at `address` (`host:port`).
+
+        The person names the place, so that nothing is accepted that came after the look. Raises
+        ValueError with the reason as a sentence.
+        """
+        name, url = deployment.name, parse_endpoint(deployment.endpoint_url or "")
+        pin = self._pins.get(deployment.id)
+        if url is None or pin is None or pin.origin() == url.origin():
+            raise ValueError(f"The endpoint of {name} has not moved; there is nothing to accept.")
+        if address_of(url) != address.strip().lower():
+            raise ValueError(
+                f"The endpoint of {name} is at {address_of(url)} now, not at {address}. Look at it "
+                "again before you accept it."
+            )
+        because = self._forbidden(url)
+        if because:
+            raise ValueError(f"The endpoint of {name} would still not be probed: {because}.")
+        self._pins[deployment.id] = url
+        self.forgive(deployment.id)
         return url
 
     def refusals(self) -> tuple[HostRefused, ...]:
@@ -113,7 +140,7 @@ class HostGuard:
 
     def refuse(self, deployment: Deployment, url: URL | None, *, because: str, at: float) -> None:
         """Keep a refusal, to be told to somebody."""
-        host = f"{url.raw_host}:{url.port}" if url is not None else "(unreadable)"
+        host = address_of(url) if url is not None else "(unreadable)"
         self._refused[deployment.id] = HostRefused(
             deployment_id=deployment.id,
             deployment=deployment.name,
@@ -122,21 +149,28 @@ class HostGuard:
             at=at,
         )
 
-    def _because(self, deployment_id: str, url: URL | None) -> str:
+    def _because(self, deployment: Deployment, url: URL | None) -> str:
         if url is None:
             return "it is no plain http(s) URL with a host and without a user name"
+        forbidden = self._forbidden(url)
+        if forbidden:
+            return forbidden
+        pin = self._pins.get(deployment.id)
+        if pin is not None and pin.origin() != url.origin():
+            return (
+                f"it was at {pin.origin()} when first seen and has moved to {url.origin()}. If that"
+                f" is right: neevscale accept-endpoint {deployment.name} {address_of(url)}"
+            )
+        return ""
+
+    def _forbidden(self, url: URL) -> str:
+        """Why no deployment at all may be probed there; empty if one may."""
         if url.scheme == "http" and not is_loopback(url.raw_host or ""):
             return "it is plain http, which is allowed on loopback only: ask the platform for https"
         if not allows(self._allowed, url):
             return (
                 "its host is not allowed: add it to inference.allowed_hosts if it is yours "
                 f"(allowed now: {', '.join(self._allowed) or 'none'})"
-            )
-        pin = self._pins.get(deployment_id)
-        if pin is not None and pin.origin() != url.origin():
-            return (
-                f"it was at {pin.origin()} when first seen and has moved: if that is right, "
-                "re-create the deployment, or clear its pin in the state file"
             )
         return ""
 

@@ -30,6 +30,7 @@ class ActionRoutes:
             web.post(f"{one}/pause", guarded(self.pause)),
             web.post(f"{one}/resume", guarded(self.resume)),
             web.post(f"{one}/override", guarded(self.override)),
+            web.post(f"{one}/accept-endpoint", guarded(self.accept_endpoint)),
             web.post(f"{one}/probe", guarded(self.probe)),
             web.get(f"{prefix}/probe", guarded(self.probe_by_query)),
             web.post(f"{api}/silences", guarded(self.silence)),
@@ -65,6 +66,15 @@ class ActionRoutes:
             name, replicas=replicas, seconds=seconds, by=_by(body), reason=body.text("reason")
         )
         return answer({"deployment": name, "replicas": replicas, "seconds": seconds})
+
+    async def accept_endpoint(self, request: web.Request) -> web.Response:
+        """Trust the place to which a deployment's endpoint has moved."""
+        body = await Body.read(request, ("address", "reason", "by"))
+        name, address = self._name(request), body.text("address")
+        self._console.accept_endpoint(
+            name, address=address, by=_by(body), reason=body.text("reason")
+        )
+        return answer({"deployment": name, "address": address})
 
     async def probe(self, request: web.Request) -> web.Response:
         """Probe once, now."""

@@ -82,6 +82,20 @@ def test_an_instant_that_is_none_is_a_usage_error(env: dict[str, str]) -> None:
     assert "write 2026-01-31T18:00" in ended.err
 
 
+def test_an_endpoint_is_accepted_at_the_place_a_person_names(
+    env: dict[str, str], console: Console
+) -> None:
+    ended = call("accept-endpoint", NAME, "new.x:443", "--reason", "announced", env=env)
+    assert ended.code == 0
+    assert "is probed at new.x:443" in ended.out
+    verb, name, address, who, why = console.calls[-1]
+    assert (verb, name, address, why) == ("accept_endpoint", NAME, "new.x:443", "announced")
+    assert who
+    other = call("accept-endpoint", NAME, "other.x:443", env=env)
+    assert other.code == 1
+    assert "is not at other.x:443" in other.err
+
+
 def test_orders_carry_who_why_and_how_long(env: dict[str, str], console: Console) -> None:
     assert call("pause", NAME, "--for", "2h", "--reason", "load test", env=env).code == 0
     assert call("override", NAME, "4", "--for", "90m", env=env).code == 0

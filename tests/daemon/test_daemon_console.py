@@ -13,7 +13,7 @@ from autoscaler.core.uptime import MonthReport
 from autoscaler.core.words import Mode, Status
 from autoscaler.daemon.config import Config
 from autoscaler.daemon.console import DaemonConsole
-from autoscaler.ports import Denied
+from autoscaler.ports import Denied, HostRefused
 from autoscaler.store import MemoryStore
 
 Virtual = Callable[..., Any]
@@ -24,6 +24,10 @@ async def started(**config: object) -> World:
     world = await a_world(Build(cloud=FakeCloud(a_deployment("a")), config=config))
     await world.run(POLL + 2.0)
     return world
+
+
+def firing(world: World) -> set[str]:
+    return {a.name for a in world.picture.alerts if a.state == "firing"}
 
 
 def console(world: World) -> DaemonConsole:
@@ -60,6 +64,31 @@ def test_an_override_holds_a_count_and_resume_ends_it(virtual: Virtual) -> None:
         console(world).resume("a", by="bob")
         await world.run(POLL)
         assert world.picture.deployments[0].orders.override is None
+        await world.daemon.stop()
+
+    virtual(story())
+
+
+def test_an_accepted_endpoint_is_on_disk_and_ends_its_alert(virtual: Virtual) -> None:
+    async def story() -> None:
+        world = await started()
+        moved = HostRefused(
+            deployment_id="dep-a", deployment="a", host="new.x:443", because="It moved.", at=0.0
+        )
+        world.prober.refused = (moved,)
+        await world.run(POLL)
+        assert "NeevEndpointHostRefused" in firing(world)
+        with pytest.raises(Denied, match="has not moved to elsewhere"):
+            console(world).accept_endpoint("a", address="elsewhere:1", by="ann", reason="")
+        assert world.store.documents("audit") == {}
+        console(world).accept_endpoint("a", address="new.x:443", by="ann", reason="announced")
+        assert world.store.documents("prober") == {"dep-a": {"endpoint": "new.x:443"}}
+        (line,) = world.store.documents("audit").values()
+        assert isinstance(line, dict)
+        told = [line[word] for word in ("event", "deployment", "address", "by", "reason")]
+        assert told == ["endpoint_accepted", "a", "new.x:443", "ann", "announced"]
+        await world.run(2 * POLL)
+        assert "NeevEndpointHostRefused" not in firing(world)
         await world.daemon.stop()
 
     virtual(story())

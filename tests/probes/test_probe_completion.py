@@ -502,6 +502,21 @@ def test_a_moved_endpoint_is_refused_and_a_missing_one_is_remembered(virtual: Vi
     tell(virtual, stream, story)
 
 
+def test_an_accepted_move_is_probed_and_outlives_a_restart(virtual: Virtual) -> None:
+    async def story(prober: CompletionProber, endpoint: Endpoint) -> None:
+        assert (await once(prober, endpoint)).ok
+        moved = deployment(endpoint.url.replace("127.0.0.1", "localhost"))
+        await prober.probe(moved, scheduled_at=0.0)
+        kept = prober.accept_endpoint(moved, prober.refusals()[0].host)
+        assert kept == prober.memory()[moved.id]
+        assert (await prober.probe(moved, scheduled_at=0.0)).ok
+        prober.recall({moved.id: kept})
+        assert (await prober.probe(moved, scheduled_at=0.0)).ok
+        assert prober.refusals() == ()
+
+    tell(virtual, stream, story)
+
+
 def test_the_story_of_a_probe_tells_all_but_the_key(virtual: Virtual) -> None:
     async def story(prober: CompletionProber, endpoint: Endpoint) -> None:
         result, told = await prober.story(deployment(endpoint))

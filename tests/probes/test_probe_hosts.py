@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from autoscaler.probes.hosts import HostGuard, host_matches, parse_endpoint
+from autoscaler.probes.hosts import HostGuard, address_of, host_matches, parse_endpoint
 from autoscaler.probes.keys import Credential, redact
 
 
@@ -102,6 +102,45 @@ def test_host_scheme_and_port_are_those_of_the_first_sight(moved: str) -> None:
     assert guard.admit(deployment("https://a.example/v1"), at=1.0)
     assert guard.admit(deployment(moved), at=2.0) is None
     assert guard.admit(deployment(moved, id="dep-2"), at=2.0)
+
+
+def test_a_person_accepts_the_place_that_was_seen_and_no_other() -> None:
+    guard = HostGuard(("*.a.b",))
+    assert guard.admit(deployment("https://x.a.b/v1"), at=0.0) is not None
+    moved = deployment("https://y.a.b/v1")
+    assert guard.admit(moved, at=1.0) is None
+    (refused,) = guard.refusals()
+    assert f"accept-endpoint {moved.name} y.a.b:443" in refused.because
+    with pytest.raises(ValueError, match=r"is at y\.a\.b:443 now, not at z\.a\.b:443"):
+        guard.accept(moved, "z.a.b:443")
+    assert guard.admit(moved, at=2.0) is None
+    guard.accept(moved, "Y.a.b:443")
+    assert guard.refusals() == ()
+    assert str(guard.admit(moved, at=3.0)) == "https://y.a.b/v1"
+    assert guard.pins() == {moved.id: "https://y.a.b/v1"}
+    assert guard.admit(deployment("https://x.a.b/v1"), at=4.0) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "now", "why"),
+    [
+        (None, "https://y.a.b/v1", "has not moved"),
+        ("https://x.a.b/v1", "https://x.a.b/v2", "has not moved"),
+        ("https://x.a.b/v1", None, "has not moved"),
+        ("https://x.a.b/v1", "https://evil.example/v1", "inference.allowed_hosts"),
+        ("https://x.a.b/v1", "http://y.a.b/v1", "plain http"),
+    ],
+)
+def test_what_has_not_moved_or_may_not_be_probed_cannot_be_accepted(
+    first: str | None, now: str | None, why: str
+) -> None:
+    guard = HostGuard(("*.a.b",))
+    if first is not None:
+        guard.admit(deployment(first), at=0.0)
+    before = guard.pins()
+    with pytest.raises(ValueError, match=why):
+        guard.accept(deployment(now), address_of(URL(now or "https://x.a.b")))
+    assert guard.pins() == before
 
 
 def test_the_path_may_move_on() -> None:

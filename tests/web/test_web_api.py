@@ -128,17 +128,20 @@ async def test_a_number_that_json_lacks_becomes_null(start: Start) -> None:
     assert rows == [{"cost": None, "more": [None]}]
 
 
-async def test_pause_resume_and_override_reach_the_daemon(start: Start) -> None:
+async def test_every_order_reaches_the_daemon(start: Start) -> None:
     site = await start()
     one = "/api/v1/deployments/dep-0000"
     assert (await site.post(f"{one}/pause", {"reason": "load test", "by": "asha"}))[0] == 200
     order = {"replicas": 3, "seconds": 7200, "by": "ravi", "reason": "launch"}
     assert (await site.post(f"{one}/override", order))[0] == 200
     assert (await site.post(f"{one}/resume", {"by": "asha"}))[0] == 200
+    place = {"address": "new.x:443", "by": "ravi", "reason": "announced"}
+    assert (await site.post(f"{one}/accept-endpoint", place))[0] == 200
     assert site.console.calls == [
         ("pause", "chat-frontdoor", "asha", "load test"),
         ("override", "chat-frontdoor", "3", "7200.0", "ravi"),
         ("resume", "chat-frontdoor", "asha"),
+        ("accept_endpoint", "chat-frontdoor", "new.x:443", "ravi", "announced"),
     ]
 
 

@@ -71,8 +71,9 @@ STATUS_ALERTS: tuple[AlertSpec, ...] = (
         severity=Severity.CRITICAL,
         summary="its endpoint's address is not trusted, so it is not probed",
         action=(
-            "If the new host is right, list it under `inference.allowed_hosts`, or restart to pin"
-            " it anew; if not, find out who changed the endpoint before anybody sends it a key."
+            "Find out who changed the endpoint before anybody sends it a key. If the new place is"
+            " right, list it under `inference.allowed_hosts`; where it has moved, accept it with"
+            " `neevscale accept-endpoint`."
         ),
         deployment=status.host_refused,
         inhibited_by=_SEEN,
