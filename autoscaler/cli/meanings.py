@@ -74,6 +74,5 @@ UNTRUSTED: dict[UntrustedReason, str] = {
     UntrustedReason.SELF_OFFLINE: "Our own network is down: the canaries fail as well.",
     UntrustedReason.SHUTDOWN: "The daemon was stopped meanwhile.",
     UntrustedReason.CACHED_PREFIX: "The prompt came from a cache: not comparable.",
-    UntrustedReason.TOKEN_MISMATCH: "Tokens and chunks do not agree.",
     UntrustedReason.BUFFERED: "Something on the way gathers the stream: only its length is known.",
 }

@@ -115,7 +115,6 @@ class UntrustedReason(StrEnum):
     SELF_OFFLINE = "self_offline"
     SHUTDOWN = "shutdown"
     CACHED_PREFIX = "cached_prefix"
-    TOKEN_MISMATCH = "token_mismatch"  # noqa: S105  # a word, no secret
     BUFFERED = "buffered"
 
 
@@ -123,7 +122,6 @@ LATENCY_ONLY: frozenset[UntrustedReason] = frozenset(
     {
         UntrustedReason.LOOP_LAG,
         UntrustedReason.CACHED_PREFIX,
-        UntrustedReason.TOKEN_MISMATCH,
         UntrustedReason.BUFFERED,
     }
 )
