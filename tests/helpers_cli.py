@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from helpers_cloud import ORG, PROJECT, Platform, serving
 from helpers_web import TOKEN, FakeConsole, meter_at
-from helpers_web_fleet import NOW, probe_of
+from helpers_web_day import NOW
+from helpers_web_fleet import probe_of
 from typer.testing import CliRunner
 
 from autoscaler.cli.tree import build_cli

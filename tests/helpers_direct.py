@@ -4,7 +4,9 @@ import random
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from helpers import CountingMeter, FakeNotifier, SteadyPlan, managed
+from helpers import managed
+from helpers_fakes import FakeNotifier, SteadyPlan
+from helpers_meter import CountingMeter
 
 from autoscaler.clock import LoopClock, LoopEvery
 from autoscaler.daemon.config import Config, Parts

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from helpers_web_fleet import NOW, decisions_of, history_of, snapshot_of
+from helpers_web_day import NOW, decisions_of, history_of
+from helpers_web_fleet import snapshot_of
 
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Json, Orders, Override, Pause

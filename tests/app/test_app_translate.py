@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from helpers import a_deployment
+from helpers_fakes import a_deployment
 
 from autoscaler.app import adapters, translate
 from autoscaler.app.logging_setup import secrets_in

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import structlog
 from aiohttp import web
-from helpers import BASE, PROJECT
+from helpers_fakes import BASE, PROJECT
 
 from autoscaler.app import Seams, build_app
 from autoscaler.clock import LoopClock

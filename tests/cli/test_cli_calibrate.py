@@ -1,9 +1,9 @@
 """`calibrate`: refused where it would hurt or mislead, and what it says when it worked."""
 
 import pytest
-from helpers import a_deployment
 from helpers_cli import call, platform
 from helpers_cloud import Platform, deployment_json
+from helpers_fakes import a_deployment
 
 from autoscaler.cli.calibrate import lines
 from autoscaler.probes.calibrate import Calibration

@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 from helpers_cli import Console, call, daemon
 from helpers_web import TOKEN
-from helpers_web_fleet import NOW, name_of
+from helpers_web_day import NOW, name_of
 
 from autoscaler.cli.status import milliseconds
 from autoscaler.core.words import FailureReason

@@ -7,7 +7,7 @@ import pytest
 from helpers_cli import Console, call, daemon, platform
 from helpers_cloud import BASE, Platform, deployment_json
 from helpers_web import TOKEN
-from helpers_web_fleet import name_of
+from helpers_web_day import name_of
 
 GPU = "gpu-h100-80g-20cpu-125g"
 MODEL = "meta-llama-Llama-3.1-8B-Instruct"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Build, FakeCloud, a_deployment, a_world, managed
+from helpers import Build, a_world, managed
+from helpers_fakes import FakeCloud, a_deployment
 from typer.testing import CliRunner
 
 from autoscaler.cli.tree import build_cli

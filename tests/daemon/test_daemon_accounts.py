@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from helpers import Build, FakeCloud, World, a_deployment, a_world
+from helpers import Build, World, a_world
+from helpers_fakes import FakeCloud, a_deployment
 
 from autoscaler.core.billing import Price
 from autoscaler.core.cost import DAYS_KEPT

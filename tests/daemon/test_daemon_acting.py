@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import Build, FakeCloud, World, a_deployment, a_world, managed, refused, unknown
+from helpers import Build, World, a_world, managed
+from helpers_fakes import FakeCloud, a_deployment, refused, unknown
 
 from autoscaler.core.codec import decode
 from autoscaler.core.model import Ask, Deployment

@@ -1,7 +1,7 @@
 """When an ask ends, as a table."""
 
 import pytest
-from helpers import a_deployment
+from helpers_fakes import a_deployment
 
 from autoscaler.core.model import Ask
 from autoscaler.core.policy import Policy

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from helpers import Build, FakeCloud, World, a_config, a_deployment, a_world, managed
+from helpers import Build, World, a_config, a_world, managed
+from helpers_fakes import FakeCloud, a_deployment
 
 from autoscaler.core.billing import Price
 from autoscaler.core.codec import decode

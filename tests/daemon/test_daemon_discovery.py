@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from helpers import Build, FakeCloud, World, a_deployment, a_world, unknown
+from helpers import Build, World, a_world
+from helpers_fakes import FakeCloud, a_deployment, unknown
 
 from autoscaler.core.words import Status
 

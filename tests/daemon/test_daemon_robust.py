@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import Build, FakeCloud, a_deployment, a_world, managed, unknown
+from helpers import Build, a_world, managed
+from helpers_fakes import FakeCloud, a_deployment, unknown
 
 from autoscaler.core.policy import Policy
 from autoscaler.core.words import FailureReason, Status

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers import BASE, Build, FakeCloud, World, a_deployment, a_world, unknown
+from helpers import Build, World, a_world
+from helpers_fakes import BASE, FakeCloud, a_deployment, unknown
 
 from autoscaler.core.words import FailureReason
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from helpers_web import FakeConsole
-from helpers_web_fleet import decision_of, probe_of, snapshot_of
+from helpers_web_day import decision_of
+from helpers_web_fleet import probe_of, snapshot_of
 
 from autoscaler.core.snapshot import Snapshot
 from autoscaler.core.words import FailureReason, Status

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 import structlog
-from helpers import CountingMeter
+from helpers_meter import CountingMeter
 
 from autoscaler.app import Seams, build_app
 from autoscaler.app.adapters import build_plan, probe_config

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from helpers_web import TOKEN, FakeConsole
-from helpers_web_fleet import NOW, snapshot_of
+from helpers_web_day import NOW
+from helpers_web_fleet import snapshot_of
 from helpers_web_site import Start, sites
 
 from autoscaler.core.codec import decode

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 from helpers_web import FakeConsole, meter_at
-from helpers_web_fleet import NOW, decision_of, probe_of, snapshot_of, view_of
+from helpers_web_day import NOW, decision_of
+from helpers_web_fleet import probe_of, snapshot_of, view_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import Metric as Family

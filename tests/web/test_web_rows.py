@@ -4,7 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from helpers_web_fleet import NOW, alert_of, snapshot_of, view_of
+from helpers_web_day import NOW
+from helpers_web_fleet import alert_of, snapshot_of, view_of
 
 from autoscaler.core.model import Ask, Orders, Override, Pause
 from autoscaler.core.policy import Policy
