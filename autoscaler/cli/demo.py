@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from autoscaler.app import App, Seams, build_app
-from autoscaler.cli.demo_past import HOUR_SECONDS, DemoClock, Past
+from autoscaler.cli.demo_load import HOUR_SECONDS
+from autoscaler.cli.demo_past import DemoClock, Past
 from autoscaler.cli.demo_screen import Frame, Screen, screen_for
 from autoscaler.cli.demo_sink import AlertSink
 from autoscaler.cli.demo_story import Story

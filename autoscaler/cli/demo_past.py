@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autoscaler.app.adapters import build_plan, build_store, meter_config
 from autoscaler.app.translate import daemon_config
+from autoscaler.cli.demo_load import opening_loads, past_scenario
 from autoscaler.cli.loopback import shipped_file
 from autoscaler.clock import LoopEvery, SystemClock, run_virtual
 from autoscaler.core.snapshot import ReceiverView
@@ -21,15 +22,15 @@ from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.loop import Daemon
 from autoscaler.emulator.direct import ORIGIN, DirectCloud, DirectPlatform
 from autoscaler.emulator.direct_probing import DirectProber
-from autoscaler.emulator.scenario import Deed, Event, Scenario
+from autoscaler.emulator.recording import Recording
+from autoscaler.emulator.scenario import Scenario
 from autoscaler.emulator.server import Emulator
-from autoscaler.emulator.shapes import Lengths, Shape, ShapeKind
-from autoscaler.emulator.workload import Mix, Workload
+from autoscaler.emulator.workload import Workload
 from autoscaler.ports import Clock, Store
 from autoscaler.settings import Settings, load_settings
 from autoscaler.web import PrometheusMeter
 
-HOUR_SECONDS, DAY_SECONDS = 3600.0, 86400.0
+DAY_SECONDS = 86400.0
 PICTURE_SECONDS = 900.0
 """Virtual time between two words of progress."""
 NEAR_SECONDS = 1.0
@@ -41,8 +42,8 @@ PUMP_SECONDS = 30.0
 SETTINGS_FILE = "demo.yaml"
 PACE: Mapping[str, object] = {
     "intervals": {
-        "discover_seconds": 120,
-        "decide_seconds": 120,
+        "discover_seconds": 150,
+        "decide_seconds": 150,
         "probe_seconds": 90,
         "inventory_seconds": 600,
     },
@@ -58,48 +59,8 @@ PACE: Mapping[str, object] = {
     "slo": {"allow_low_volume": True},
     "probe": {"tokens_per_minute": 600, "max_output_tokens": 48},
 }
-"""An eighth of the default cadence, a sixth for probes, with windows as much wider: a day's picture
+"""A tenth of the default cadence, a sixth for probes, with windows as much wider: a day's picture
 shows no more, and it takes a sixth of the time."""
-
-MIXES: Mapping[str, Mix] = {
-    "chat": Mix(prompt=Lengths(typical=2500, p95=5000), output=Lengths(typical=2400, p95=4800)),
-    "search": Mix(prompt=Lengths(typical=3000, p95=6000), output=Lengths(typical=3000, p95=6000)),
-    "batch": Mix(prompt=Lengths(typical=800, p95=2000), output=Lengths(typical=1600, p95=3200)),
-}
-"""Few and long requests: the same load as many short ones, and quicker to emulate."""
-SHAPES: Mapping[str, tuple[Shape, ...]] = {
-    "chat": (
-        Shape(kind=ShapeKind.DAY, low=0.12, high=1.1, start_seconds=-11 * HOUR_SECONDS),
-        Shape(
-            kind=ShapeKind.SPIKE,
-            low=0.0,
-            high=0.7,
-            start_seconds=-5 * HOUR_SECONDS,
-            length_seconds=2400.0,
-            rise_seconds=300.0,
-        ),
-    ),
-    "search": (Shape(kind=ShapeKind.DAY, low=0.2, high=1.3, start_seconds=-11 * HOUR_SECONDS),),
-    "batch": (
-        Shape(kind=ShapeKind.CONSTANT, low=0.05),
-        Shape(
-            kind=ShapeKind.SPIKE,
-            low=0.0,
-            high=1.8,
-            start_seconds=-18.8 * HOUR_SECONDS,
-            length_seconds=3000.0,
-            rise_seconds=1200.0,
-            period_seconds=6 * HOUR_SECONDS,
-        ),
-    ),
-}
-"""Load of each deployment, seconds counted from the end of the past."""
-EVENTS = (
-    (7.0, "search", Deed.FAIL),
-    (6.75, "search", Deed.RECOVER),
-    (14.5, "chat", Deed.CRASH),
-)
-"""(hours before the end, deployment, what happens)."""
 
 Progress = Callable[[float], None]
 """Told which share of the past is lived, 0..1."""
@@ -161,31 +122,6 @@ class _TakenAsDelivered:
 
     async def close(self) -> None:
         """There is nothing to close."""
-
-
-def past_scenario(live: Scenario, *, past_seconds: float) -> Scenario:
-    """Return the platform of `live` with a day's worth of load and troubles, counted back from the
-    end of a past of so many seconds.
-    """
-    plans = (replace(p, workload=_workload(p.name, past_seconds)) for p in live.deployments)
-    events = (
-        Event(at_seconds=past_seconds - ago * HOUR_SECONDS, deployment=name, deed=deed)
-        for ago, name, deed in EVENTS
-    )
-    return replace(
-        live,
-        deployments=tuple(plans),
-        events=tuple(event for event in events if event.at_seconds > 0.0),
-        faults=(),
-    )
-
-
-def _workload(name: str, past_seconds: float) -> Workload | None:
-    shapes = SHAPES.get(name)
-    if shapes is None:
-        return None
-    moved = (replace(s, start_seconds=past_seconds + s.start_seconds) for s in shapes)
-    return Workload(shapes=tuple(moved), mix=MIXES[name])
 
 
 class Past:
@@ -254,24 +190,32 @@ class Past:
         daemon = Daemon(parts, config, board=board)
         await daemon.start()
         whole = clock.behind_seconds()
+        coming = opening_loads(self._live)
         while (left := clock.behind_seconds()) > NEAR_SECONDS:
             progress(1.0 - min(1.0, left / whole))
-            await clock.sleep(min(PICTURE_SECONDS, left))
+            for name in [name for name, (lead, _) in coming.items() if left <= lead]:
+                self._feed(name, coming.pop(name)[1])
+            ahead = (left - lead for lead, _ in coming.values())
+            await clock.sleep(max(NEAR_SECONDS, min(PICTURE_SECONDS, left, *ahead)))
         await daemon.stop()
         store.close()
 
-    def _hand_over(self) -> None:
-        """Give the platform the live scenario's load and events, from now on."""
+    def _feed(self, name: str, load: Workload | Recording) -> None:
+        """Replace a deployment's load from now on."""
         platform = self.emulator.platform
         platform.advance()
-        now = platform.now()
+        unit = platform.named(name)
+        if unit is not None:
+            unit.fleet.feed(load.requests(platform.now(), seed=self._live.seed))
+
+    def _hand_over(self) -> None:
+        """Give the platform the live scenario's load and events, from now on."""
         for plan in self._live.deployments:
-            unit = platform.named(plan.name)
             source = plan.workload or plan.recording
-            if unit is not None:
-                load = source.requests(now, seed=self._live.seed) if source else ()
-                unit.fleet.feed(load)
-        elapsed = now - platform.timeline.started_at
+            if source is not None:
+                self._feed(plan.name, source)
+        platform = self.emulator.platform
+        elapsed = platform.now() - platform.timeline.started_at
         self.emulator.scenario = replace(
             self._live,
             events=tuple(

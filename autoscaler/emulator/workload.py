@@ -8,7 +8,7 @@ differ only where their figures do: gaps, prompts and outputs draw from lots of 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +81,11 @@ class Workload:
         """Return requests a second at these instants, counted from the begin."""
         total: Floats = np.sum([shape.rate(seconds) for shape in self.shapes], axis=0)
         return total
+
+    def held_as_begun(self) -> "Workload":
+        """Return the same mix, for ever at the rate with which it begins."""
+        begun = Shape(kind=ShapeKind.CONSTANT, low=float(self.rate(np.zeros(1))[0]))
+        return replace(self, shapes=(begun,), later_mix=None, duration_seconds=None)
 
     def requests(self, at: float, *, seed: int) -> Iterator[Request]:
         """Yield its requests in order, the workload beginning at `at`."""
