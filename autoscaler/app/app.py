@@ -165,10 +165,7 @@ class _Running:
             is_offline=canaries.is_offline if settings.probe.canaries else None,
             rng=seams.rng,
         )
-        config = translate.daemon_config(settings)
-        if isinstance(store, SqliteStore):
-            config = replace(config, warnings=(*config.warnings, *store.warnings))
-        daemon = Daemon(parts, config, board=board)
+        daemon = Daemon(parts, _config(settings, store), board=board)
         return cls(
             app=app,
             store=store,
@@ -176,12 +173,7 @@ class _Running:
             notifier=notifier,
             heartbeat_http=heartbeat_http,
             daemon=daemon,
-            web=WebServer(
-                daemon.console,
-                meter,
-                adapters.web_config(settings),
-                state_path=adapters.state_path(settings),
-            ),
+            web=_web(settings, daemon.console, meter),
             sampler=sampler,
         )
 
@@ -198,6 +190,19 @@ class _Running:
         await self.cloud.close()
         if self.app.seams.store is None:
             self.store.close()
+
+
+def _config(settings: Settings, store: Store) -> Config:
+    """What the daemon is told, with what opening the state has brought to light."""
+    config = translate.daemon_config(settings)
+    if isinstance(store, SqliteStore):
+        config = replace(config, warnings=(*config.warnings, *store.warnings))
+    return config
+
+
+def _web(settings: Settings, console: Console, meter: LagMeter) -> WebServer:
+    config, state_path = adapters.web_config(settings), adapters.state_path(settings)
+    return WebServer(console, meter, config, state_path=state_path)
 
 
 def _lanes(app: App, store: Store) -> LaneParts:

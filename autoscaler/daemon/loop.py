@@ -65,16 +65,7 @@ class Daemon:
         self._actuator = Actuator(parts.cloud, parts.meter, parts.clock)
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tick = Tick(
-            parts,
-            self._fleet,
-            board,
-            book=self._book,
-            probing=self._probing,
-            desk=self._desk,
-            live=live,
-            is_acting=self._acting.__contains__,
-        )
+        self._tick = self._make_tick()
         self._scene = Scene(
             parts=parts,
             fleet=self._fleet,
@@ -89,18 +80,33 @@ class Daemon:
         self._notifying = asyncio.Lock()
         self._told: set[str] = set()
         self._pump: asyncio.Task[None] | None = None
-        reloading = Reloading(
-            parts, live, desk=self._desk, book=self._book, schedule=self._schedule
-        )
-        self.console = DaemonConsole(
-            parts,
+        self.console = self._make_console()
+
+    def _make_tick(self) -> Tick:
+        return Tick(
+            self._parts,
             self._fleet,
-            board,
+            self._board,
+            book=self._book,
+            probing=self._probing,
+            desk=self._desk,
+            live=self._live,
+            is_acting=self._acting.__contains__,
+        )
+
+    def _make_console(self) -> DaemonConsole:
+        reloading = Reloading(
+            self._parts, self._live, desk=self._desk, book=self._book, schedule=self._schedule
+        )
+        return DaemonConsole(
+            self._parts,
+            self._fleet,
+            self._board,
             probing=self._probing,
             desk=self._desk,
             reloading=reloading,
             showing=self._showing,
-            live=live,
+            live=self._live,
         )
 
     async def start(self) -> None:

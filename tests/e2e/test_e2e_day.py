@@ -89,65 +89,66 @@ SCALE = (Operation.SCALE,)
 CONTROL = (*READS, Operation.INVENTORY)
 
 
-def faults() -> tuple[Fault, ...]:
-    control = (
-        _window(FaultKind.STATUS, 1.0, 10, status=500, operations=CONTROL),
-        _window(
-            FaultKind.STATUS,
-            1.5,
-            10,
-            status=429,
-            retry_after=RetryAfter.SECONDS,
-            operations=CONTROL,
-        ),
-        _window(
-            FaultKind.STATUS, 2.0, 10, status=503, retry_after=RetryAfter.DATE, operations=CONTROL
-        ),
-        _window(FaultKind.HANG, 2.5, 10, operations=READS),
-        _window(FaultKind.TRUNCATED, 3.0, 10, operations=READS),
-        _window(FaultKind.HOSTILE_JSON, 3.5, 10, operations=CONTROL),
-        _window(FaultKind.HTML, 4.0, 10, operations=CONTROL),
-        _window(FaultKind.EXPIRED_TOKEN, 4.5, 10),
-        _window(FaultKind.SHORT_LIST, 5.0, 20, count=3),
-        _window(FaultKind.WRONG_TOTALS, 5.5, 10, count=5),
-        _window(FaultKind.DUPLICATED_ITEMS, 5.75, 10),
-        _window(FaultKind.REFUSED, 6.0, 60, operations=CONTROL),
-        _window(FaultKind.RESET, 7.25, 5, operations=CONTROL),
-        _window(FaultKind.WRONG_CONTENT_TYPE, 7.5, 5, operations=CONTROL),
-        _window(FaultKind.SLOW, 7.75, 10, seconds=5.0, operations=CONTROL),
-        _window(FaultKind.FORCED_STATUS, 8.0, 15, word="migrating", deployment="quiet"),
-        _window(FaultKind.SCALE_IGNORED, 13.0, 30),
-        _window(FaultKind.SCALE_SLOW, 14.0, 30, seconds=120.0),
-        _window(FaultKind.STATUS, 15.0, 20, status=500, operations=SCALE),
-        _window(FaultKind.RESET, 15.5, 20, operations=SCALE),
-        _window(FaultKind.HANG, 16.0, 20, operations=SCALE),
-        _window(FaultKind.STATUS, 16.5, 20, status=400, operations=SCALE),
-        _window(FaultKind.HOSTILE_JSON, 17.0, 20, operations=SCALE),
-    )
-    chat = (
-        Fault(kind=FaultKind.HANG, deployment="mute", operations=(Operation.CHAT,)),
-        _window(FaultKind.STATUS, 9.0, 15, status=500, deployment="chat-spike"),
-        _window(
-            FaultKind.STATUS,
-            9.5,
-            15,
-            status=429,
-            retry_after=RetryAfter.SECONDS,
-            deployment="chat-spike",
-        ),
-        _window(FaultKind.HANG_FIRST_TOKEN, 18.0, 15, deployment="chat-spike"),
-        _window(FaultKind.HANG_MID_STREAM, 18.5, 15, deployment="chat-spike", count=5),
-        _window(FaultKind.ERROR_EVENT, 19.0, 10, deployment="chat-spike", count=3),
-        _window(FaultKind.NO_DONE, 19.25, 10, deployment="chat-spike"),
-        _window(FaultKind.EMPTY_STREAM, 19.5, 10, deployment="chat-spike"),
-        _window(FaultKind.DEGENERATE_TEXT, 19.75, 10, deployment="chat-spike", word="the "),
-        _window(FaultKind.WRONG_MODEL, 20.0, 10, deployment="chat-spike", word="other"),
-        _window(FaultKind.BUFFERED, 20.25, 10, deployment="chat-spike"),
-        _window(FaultKind.HUGE_EVENT, 20.5, 10, deployment="chat-spike", count=5_000_000),
-        _window(FaultKind.TRUNCATED, 20.75, 10, deployment="chat-spike"),
-        _window(FaultKind.RESET, 21.0, 10, deployment="chat-spike"),
-    )
-    return control + chat
+CONTROL_FAULTS = (
+    _window(FaultKind.STATUS, 1.0, 10, status=500, operations=CONTROL),
+    _window(
+        FaultKind.STATUS,
+        1.5,
+        10,
+        status=429,
+        retry_after=RetryAfter.SECONDS,
+        operations=CONTROL,
+    ),
+    _window(FaultKind.STATUS, 2.0, 10, status=503, retry_after=RetryAfter.DATE, operations=CONTROL),
+    _window(FaultKind.HANG, 2.5, 10, operations=READS),
+    _window(FaultKind.TRUNCATED, 3.0, 10, operations=READS),
+    _window(FaultKind.HOSTILE_JSON, 3.5, 10, operations=CONTROL),
+    _window(FaultKind.HTML, 4.0, 10, operations=CONTROL),
+    _window(FaultKind.EXPIRED_TOKEN, 4.5, 10),
+    _window(FaultKind.SHORT_LIST, 5.0, 20, count=3),
+    _window(FaultKind.WRONG_TOTALS, 5.5, 10, count=5),
+    _window(FaultKind.DUPLICATED_ITEMS, 5.75, 10),
+    _window(FaultKind.REFUSED, 6.0, 60, operations=CONTROL),
+    _window(FaultKind.RESET, 7.25, 5, operations=CONTROL),
+    _window(FaultKind.WRONG_CONTENT_TYPE, 7.5, 5, operations=CONTROL),
+    _window(FaultKind.SLOW, 7.75, 10, seconds=5.0, operations=CONTROL),
+    _window(FaultKind.FORCED_STATUS, 8.0, 15, word="migrating", deployment="quiet"),
+)
+"""The control plane's reading side, in the morning."""
+SCALE_FAULTS = (
+    _window(FaultKind.SCALE_IGNORED, 13.0, 30),
+    _window(FaultKind.SCALE_SLOW, 14.0, 30, seconds=120.0),
+    _window(FaultKind.STATUS, 15.0, 20, status=500, operations=SCALE),
+    _window(FaultKind.RESET, 15.5, 20, operations=SCALE),
+    _window(FaultKind.HANG, 16.0, 20, operations=SCALE),
+    _window(FaultKind.STATUS, 16.5, 20, status=400, operations=SCALE),
+    _window(FaultKind.HOSTILE_JSON, 17.0, 20, operations=SCALE),
+)
+"""What becomes of scale calls, in the afternoon."""
+CHAT_FAULTS = (
+    Fault(kind=FaultKind.HANG, deployment="mute", operations=(Operation.CHAT,)),
+    _window(FaultKind.STATUS, 9.0, 15, status=500, deployment="chat-spike"),
+    _window(
+        FaultKind.STATUS,
+        9.5,
+        15,
+        status=429,
+        retry_after=RetryAfter.SECONDS,
+        deployment="chat-spike",
+    ),
+    _window(FaultKind.HANG_FIRST_TOKEN, 18.0, 15, deployment="chat-spike"),
+    _window(FaultKind.HANG_MID_STREAM, 18.5, 15, deployment="chat-spike", count=5),
+    _window(FaultKind.ERROR_EVENT, 19.0, 10, deployment="chat-spike", count=3),
+    _window(FaultKind.NO_DONE, 19.25, 10, deployment="chat-spike"),
+    _window(FaultKind.EMPTY_STREAM, 19.5, 10, deployment="chat-spike"),
+    _window(FaultKind.DEGENERATE_TEXT, 19.75, 10, deployment="chat-spike", word="the "),
+    _window(FaultKind.WRONG_MODEL, 20.0, 10, deployment="chat-spike", word="other"),
+    _window(FaultKind.BUFFERED, 20.25, 10, deployment="chat-spike"),
+    _window(FaultKind.HUGE_EVENT, 20.5, 10, deployment="chat-spike", count=5_000_000),
+    _window(FaultKind.TRUNCATED, 20.75, 10, deployment="chat-spike"),
+    _window(FaultKind.RESET, 21.0, 10, deployment="chat-spike"),
+)
+"""The endpoints, in the evening, and one that is mute all day."""
 
 
 EVENTS = (
@@ -195,7 +196,12 @@ class Day:
 
 
 async def live_a_day(check: Any) -> None:
-    scenario = Scenario(deployments=plans(), faults=faults(), events=EVENTS, seed=7)
+    scenario = Scenario(
+        deployments=plans(),
+        faults=(*CONTROL_FAULTS, *SCALE_FAULTS, *CHAT_FAULTS),
+        events=EVENTS,
+        seed=7,
+    )
     async with platform(scenario) as outside:
         store = MemoryStore()
         verdicts: Counter[str] = Counter()
