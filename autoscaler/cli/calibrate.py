@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.app.adapters import build_prober
+from autoscaler.cli.asking import agree
 from autoscaler.cli.context import daemon_for, load_or_stop, run
 from autoscaler.cli.daemon import DaemonClient, DaemonError
 from autoscaler.cli.options import (
@@ -19,7 +20,6 @@ from autoscaler.cli.options import (
 )
 from autoscaler.cli.output import ExitCode, Format, note, print_json, say, stop
 from autoscaler.cli.platform import find, open_cloud
-from autoscaler.cli.quotes import agree
 from autoscaler.clock import SystemClock
 from autoscaler.core.codec import decode
 from autoscaler.core.model import Decision, Deployment, Estimate

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli.asking import agree
 from autoscaler.cli.context import daemon_for, load_or_stop, run
 from autoscaler.cli.daemon import DaemonClient, DaemonError, who
 from autoscaler.cli.options import (
@@ -21,7 +22,6 @@ from autoscaler.cli.orders import TWO_HOURS
 from autoscaler.cli.output import note, say, span
 from autoscaler.cli.platform import find, open_cloud
 from autoscaler.cli.quotes import (
-    agree,
     change_sentence,
     item_for,
     quote_for,

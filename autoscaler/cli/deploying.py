@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from autoscaler.cli.asking import agree
 from autoscaler.cli.changes import HALF_AN_HOUR, TimeoutOption, WaitOption
 from autoscaler.cli.context import load_or_stop, run
 from autoscaler.cli.options import ConfigOption, YesOption
 from autoscaler.cli.output import ExitCode, note, say, stop
 from autoscaler.cli.platform import find, open_cloud
-from autoscaler.cli.quotes import agree, change_sentence, item_for, quote_for, shortage_sentence
+from autoscaler.cli.quotes import change_sentence, item_for, quote_for, shortage_sentence
 from autoscaler.cli.waiting import is_ready_with, wait_until
 from autoscaler.cloud import CatalogItem, DeployRequest, ServingConfig
 from autoscaler.cloud.wire import faults_in

@@ -1,16 +1,11 @@
 """What something will cost an hour, said before anybody is asked to agree."""
 
-import signal
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-import typer
-
-from autoscaler.cli.output import ExitCode, money, say, stop
+from autoscaler.cli.output import money
 from autoscaler.core.model import Deployment
 from autoscaler.ports import InventoryItem
 from autoscaler.settings import Settings
@@ -77,26 +72,3 @@ def shortage_sentence(item: InventoryItem | None, *, wanted: int) -> str:
         f"Warning: {wanted} more GPUs of {item.config_id} are wanted and "
         f"{item.available_gpu_count} are free in {item.region or 'the inventory'}: it may wait."
     )
-
-
-def agree(question: str, *, yes: bool) -> None:
-    """Go on with a person's yes; without a terminal and without --yes nothing is done."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        stop(f"{question} There is no terminal to ask at: give --yes to agree.", ExitCode.USAGE)
-    with _interruptible():
-        agreed = typer.confirm(question)
-    if not agreed:
-        say("Nothing was changed.")
-        raise typer.Exit(int(ExitCode.RUNTIME))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C end a question; asyncio only notes it for its loop, which waits here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

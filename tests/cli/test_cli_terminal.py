@@ -13,8 +13,6 @@ from helpers_cloud import BASE, Platform
 
 PATIENCE: Final = 60.0
 """Seconds until a question that does not come is given up."""
-IMPATIENCE: Final = 3.0
-"""Seconds after which a person presses Ctrl-C again."""
 INTERRUPT: Final = b"\x03"
 IN_A_SESSION: Final = """
 import fcntl, os, sys, termios
@@ -56,23 +54,17 @@ def at_a_terminal(words: tuple[str, ...], answer: bytes, env: dict[str, str]) ->
         try:
             screen = _read_until(ours, "[y/N]")
             os.write(ours, answer)
-            screen += _read_until(ours, None, again=answer if answer == INTERRUPT else b"")
+            screen += _read_until(ours, None)
             return process.wait(PATIENCE), screen
         finally:
             process.kill()
             os.close(ours)
 
 
-def _read_until(terminal: int, wanted: str | None, *, again: bytes = b"") -> str:
-    """What is shown until `wanted` is; None = until the other side has closed.
-
-    `again` is pressed once more where nothing happens, as a person would: a Ctrl-C that comes
-    between the question and the reading of the answer is noted, and seen at the next key.
-    """
+def _read_until(terminal: int, wanted: str | None) -> str:
+    """What is shown until `wanted` is; None = until the other side has closed."""
     shown = ""
     while wanted is None or wanted not in shown:
-        if again and not select.select([terminal], [], [], IMPATIENCE)[0]:
-            os.write(terminal, again)
         assert select.select([terminal], [], [], PATIENCE)[0], shown
         try:
             read = os.read(terminal, 4096)
@@ -109,3 +101,13 @@ def test_anything_but_a_yes_changes_nothing(order: str, answer: bytes) -> None:
     assert code != 0
     assert "Traceback" not in screen
     assert [request for request in served.requests if request[0] != "GET"] == []
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_none_is_asked_for_again() -> None:
+    served = Platform(inventory={"data": [ITEM]})
+    with platform(served) as env:
+        code, screen = at_a_terminal(ORDERS["scale"][0], b"perhaps\nYES\n", env)
+    assert code == 0, screen
+    assert screen.count("[y/N]") == 2
+    assert "answer y or n" in screen
