@@ -7,10 +7,12 @@ of the environment is used, nothing is left behind.
 import asyncio
 import contextlib
 import signal
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +39,7 @@ FRAME_SECONDS = 0.5
 
 
 def demo(
+    *,
     duration: Annotated[
         float | None,
         typer.Option(min=1, help="End by itself after so many seconds.", show_default=False),
@@ -51,6 +54,16 @@ def demo(
         float,
         typer.Option(min=0, max=168, help="Hours of an emulated past to begin with; 0 = none."),
     ] = 24.0,
+    tls: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve the emulated platform over HTTPS, with this PEM of a key and a self-signed "
+            "certificate for 127.0.0.1; else over HTTP.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Watch three emulated deployments: load rises, one fails, replicas follow.
 
@@ -66,28 +79,35 @@ def demo(
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE, highlight=False)
     with tempfile.TemporaryDirectory(prefix="neevscale-demo-") as folder:
         try:
-            run = _Demo(Path(folder), listen=f"{host}:{port}", duration=duration, past_hours=past)
+            run = _Demo(Path(folder), _Wishes(f"{host}:{port}", duration, past, tls))
             run.live_past(console)
             asyncio.run(run.run(console))
         except OSError as error:
             stop(f"The demo cannot serve on {host}:{port}: {error.strerror}. Try --port 0.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the command line asked for."""
+
+    listen: str
+    duration: float | None
+    past_hours: float
+    tls: Path | None
+
+
 class _Demo:
     """One run of the demo."""
 
-    def __init__(
-        self, folder: Path, *, listen: str, duration: float | None, past_hours: float
-    ) -> None:
+    def __init__(self, folder: Path, wishes: _Wishes) -> None:
         self._folder = folder
-        self._listen = listen
-        self._duration = duration
-        self._past_hours = past_hours
-        self._clock = DemoClock(past_hours * HOUR_SECONDS)
+        self._wishes = wishes
+        self._clock = DemoClock(wishes.past_hours * HOUR_SECONDS)
         scenario = load_scenario(shipped_file(DEFAULT_SCENARIO))
-        self._past = Past(scenario, clock=self._clock) if past_hours else None
+        tls = None if wishes.tls is None else server_tls(wishes.tls)
+        self._past = Past(scenario, clock=self._clock, tls=tls) if wishes.past_hours else None
         self._emulator = (
-            self._past.emulator if self._past else Emulator(scenario, clock=self._clock)
+            self._past.emulator if self._past else Emulator(scenario, clock=self._clock, tls=tls)
         )
         self._sink = AlertSink()
         self._story = Story()
@@ -98,7 +118,7 @@ class _Demo:
         """Fill the state with the past, if there is to be one."""
         if self._past is None:
             return
-        say(f"Living the {self._past_hours:g} hours before now in virtual time …")
+        say(f"Living the {self._wishes.past_hours:g} hours before now in virtual time …")
         with self._log(level="warning"), Progress(console=console, transient=True) as shown:
             task = shown.add_task("past", total=1.0)
             self._past.live(
@@ -141,12 +161,18 @@ class _Demo:
                 "inventory_url": where.inventory_url,
                 "org_id": where.org_id,
                 "project_id": where.project_id,
-                "token": where.token,
+                "email": self._emulator.scenario.email,
+                "password": self._emulator.scenario.password,
+                "ca_file": self._wishes.tls,
             },
-            "inference": {"key": where.inference_key, "allowed_hosts": [host]},
+            "inference": {
+                "key": where.inference_key,
+                "allowed_hosts": [host],
+                "ca_file": self._wishes.tls,
+            },
             "alerting": {"webhook": [{"name": "demo", "url": self._sink.url}]},
             "state": {"path": str(self._folder / "state.db")},
-            "web": {"listen": self._listen},
+            "web": {"listen": self._wishes.listen},
         }
         file = shipped_file(SETTINGS_FILE)
         return load_settings(file, environ={}, overrides=overrides).settings
@@ -155,7 +181,7 @@ class _Demo:
         start, started_at = self._clock.monotonic(), self._clock.now()
         while not self._stopping.is_set():
             elapsed = self._clock.monotonic() - start
-            if self._duration is not None and elapsed >= self._duration:
+            if self._wishes.duration is not None and elapsed >= self._wishes.duration:
                 return
             snapshot = app.console.snapshot()
             if snapshot is not None:
@@ -184,3 +210,10 @@ class _Demo:
             f"estimated cost {cost} (the emulated platform's own bill: "
             f"{money(billed, truth.currency)})."
         )
+
+
+def server_tls(pem: Path) -> ssl.SSLContext:
+    """Return a server's context for a file that holds a key and its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context

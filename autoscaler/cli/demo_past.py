@@ -7,6 +7,7 @@ the demo starts another one on the same file: a restart like any other.
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -127,10 +128,12 @@ class _TakenAsDelivered:
 class Past:
     """The past of one demo's platform."""
 
-    def __init__(self, live: Scenario, *, clock: DemoClock) -> None:
-        """`live` is what it goes on with."""
+    def __init__(
+        self, live: Scenario, *, clock: DemoClock, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`live` is what it goes on with, over HTTPS if `tls` is given."""
         scenario = past_scenario(live, past_seconds=clock.behind_seconds())
-        self.emulator = Emulator(scenario, clock=clock)
+        self.emulator = Emulator(scenario, clock=clock, tls=tls)
         """The platform of the past; to be started, and served over HTTP, once `live` is over."""
         self._live = live
         self._clock = clock

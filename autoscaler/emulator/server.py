@@ -1,4 +1,4 @@
-"""The emulated platform over HTTP: one aiohttp app on one loopback port.
+"""The emulated platform over HTTP, or HTTPS: one aiohttp app on one loopback port.
 
 Control plane under /aimodels, tenant under /tenant, inventory under /inventory, inference under
 /inference/<deployment>/v1, and what no real platform has (truth, faults) under /emulator. Written
@@ -9,6 +9,7 @@ that it is given, so the same code runs at 1x and on a virtual-time loop.
 import asyncio
 import contextlib
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -61,9 +62,15 @@ class Emulator:
     """The platform of one scenario. `async with Emulator(scenario, clock=clock) as platform: …`"""
 
     def __init__(
-        self, scenario: Scenario, *, clock: Clock, host: str = "127.0.0.1", port: int = 0
+        self,
+        scenario: Scenario,
+        *,
+        clock: Clock,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Raises ValueError if `host` is no loopback address."""
+        """`tls` None = plain HTTP. Raises ValueError if `host` is no loopback address."""
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"The emulator serves on loopback addresses only, not on {host}.")
         self.scenario = scenario
@@ -79,7 +86,7 @@ class Emulator:
         )
         for fault in scenario.faults:
             self.faults.add(fault)
-        self._host, self._port = host, port
+        self._host, self._port, self._tls = host, port, tls
         self._runner: web.AppRunner | None = None
         self._ticker: asyncio.Task[None] | None = None
 
@@ -92,12 +99,12 @@ class Emulator:
             access_log=None,
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port)
+        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._tls)
         await site.start()
         self._runner = runner
         port = runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self.platform.origin = f"http://{host}:{port}"
+        self.platform.origin = f"{'https' if self._tls else 'http'}://{host}:{port}"
         self._ticker = asyncio.create_task(self._tick(), name="emulator ticker")
 
     async def stop(self) -> None:
