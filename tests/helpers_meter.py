@@ -56,5 +56,8 @@ class CountingMeter:
     def job_missed(self, name: str) -> None:
         self._add("job_missed", name)
 
+    def state_write_failed(self) -> None:
+        self._add("state_write_failed")
+
     def loop_lag(self, seconds: float) -> None:
         self._add("loop_lag")

@@ -233,5 +233,7 @@ def snapshot_of(count: int, *, mode: Mode = Mode.ACTIVE) -> Snapshot:
         ),
         fleet_cost=cost_of(2 * count),
         loop_lag_p99_seconds=0.004,
+        fleet_budget=9000.0,
+        prices_refreshed_at=NOW - 60.0,
         warnings=("eval-judge: no price is known for gpu-h100-80g-20cpu-125g; no cost is shown",),
     )  # fmt: skip

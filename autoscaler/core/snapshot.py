@@ -243,6 +243,10 @@ class Snapshot:
     receivers: tuple[ReceiverView, ...]
     fleet_cost: CostView | None
     loop_lag_p99_seconds: float | None
+    fleet_budget: float | None = None
+    """Money a month for all deployments together; None = no budget of the fleet."""
+    prices_refreshed_at: float | None = None
+    """When prices were last read from the inventory, seconds since the epoch; None = never."""
     warnings: tuple[str, ...] = ()
     """Sentences to show on top: active but no max, unknown price, what would be removed at start, …
     """

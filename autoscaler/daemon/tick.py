@@ -150,6 +150,7 @@ class Tick:
             self._parts.store.commit(writing.batch())
         except Exception:
             self._desk.rollback()
+            self._parts.meter.state_write_failed()
             raise
         for watched in self._fleet:
             watched.saved(writing.documents)

@@ -71,6 +71,8 @@ def snapshot_of(
         receivers=scene.parts.notifier.receivers(),
         fleet_cost=accounts.fleet_view(fleet.ever(), at=now, book=scene.book),
         loop_lag_p99_seconds=scene.parts.loop_lag(),
+        fleet_budget=config.fleet_budget,
+        prices_refreshed_at=fleet.inventory_at if fleet.inventory else None,
         warnings=_warnings(scene, views, now),
     )
 

@@ -61,6 +61,10 @@ class Meter(Protocol):
         """One run that was skipped because the last still ran, or came too late."""
         ...
 
+    def state_write_failed(self) -> None:
+        """One write of the state that failed."""
+        ...
+
     def loop_lag(self, seconds: float) -> None:
         """One sample of the event loop's lag."""
         ...

@@ -74,9 +74,15 @@ FLEET = (
         unit="currency",
     ),
     _row(
+        "price_last_refresh_timestamp_seconds",
+        Kind.GAUGE,
+        "When prices were last read from the inventory; absent where they never were.",
+        unit="seconds",
+    ),
+    _row(
         "cost_budget",
         Kind.GAUGE,
-        "Monthly budget; the scope is a deployment.",
+        "Monthly budget; the scope is fleet or a deployment.",
         "scope",
         "currency",
         unit="currency",
@@ -263,6 +269,11 @@ DAEMON = (
         "code",
         handler=HANDLERS,
         code=CODES,
+    ),
+    _row(
+        "state_write_failures_total",
+        Kind.COUNTER,
+        "Writes of the state that failed; what they held is written with the next.",
     ),
     _row("state_db_size_bytes", Kind.GAUGE, "Size of the state file.", unit="bytes"),
 )

@@ -27,6 +27,8 @@ TTFT_EDGES = (
 ITL_EDGES = (
     0.002, 0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0, 2.5,
 )  # fmt: skip
+GAP_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Few: gaps show stalls, which are far from the mean; ten edges make 13 series a deployment."""
 DURATION_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0)
 LAG_EDGES = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
@@ -143,6 +145,14 @@ HISTOGRAMS = (
         "profile",
         unit="seconds",
         edges=ITL_EDGES,
+    ),
+    _probe(
+        "probe_inter_chunk_latency_seconds",
+        Kind.HISTOGRAM,
+        "Every gap between two reads of a probe's stream; the long ones are stalls.",
+        "profile",
+        unit="seconds",
+        edges=GAP_EDGES,
     ),
     _probe(
         "probe_duration_seconds",

@@ -33,6 +33,8 @@ def _prices(snapshot: Snapshot) -> Rows:
 
 
 def _budgets(snapshot: Snapshot) -> Rows:
+    if snapshot.fleet_budget is not None and snapshot.fleet_cost is not None:
+        yield ("fleet", snapshot.fleet_cost.currency), snapshot.fleet_budget
     for view in snapshot.deployments:
         if view.policy.monthly_budget is not None and view.cost is not None:
             yield (view.deployment.name, view.cost.currency), view.policy.monthly_budget
@@ -95,6 +97,7 @@ FLEET: Mapping[str, Callable[[Snapshot], Rows]] = {
     "snapshot_timestamp_seconds": lambda s: _one(s.at),
     "warnings": lambda s: _one(len(s.warnings)),
     "price_per_gpu_hour": _prices,
+    "price_last_refresh_timestamp_seconds": lambda s: _one(s.prices_refreshed_at),
     "cost_budget": _budgets,
     "cost_forecast_month_end": _forecasts,
     "controlplane_stale": lambda s: _one(int(s.control_plane.is_stale)),

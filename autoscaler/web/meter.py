@@ -6,6 +6,7 @@ count as `other`, deployments beyond the limit as `_overflow`: nothing grows wit
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 
 from autoscaler.core.model import Decision, ProbeResult
 from autoscaler.web.catalogue import BY_NAME
@@ -140,6 +141,10 @@ class PrometheusMeter:
         """One run that was skipped."""
         self._count("job_missed_total", name)
 
+    def state_write_failed(self) -> None:
+        """One write of the state that failed."""
+        self._count("state_write_failures_total")
+
     def loop_lag(self, seconds: float) -> None:
         """One sample of the event loop's lag."""
         self._observe("event_loop_lag_seconds", value=seconds)
@@ -211,6 +216,8 @@ class PrometheusMeter:
         for metric, seconds in latencies.items():
             if seconds is not None:
                 self._observe(metric, *labels, value=seconds, exemplar=exemplar)
+        for (before, _), (at, _) in pairwise(result.token_times):
+            self._observe("probe_inter_chunk_latency_seconds", *labels, value=at - before)
         stream = result.phases.stream
         if result.itl_seconds and stream is not None:
             self._count("probe_decode_tokens_total", *labels, amount=stream / result.itl_seconds)

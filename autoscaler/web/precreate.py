@@ -28,6 +28,7 @@ class Precreated:
         """Create what has no deployment."""
         for level in ("warning", "error"):
             self._zero("log_messages_total", (level,))
+        self._zero("state_write_failures_total", ())
         for name in ("event_loop_lag_seconds", "probe_schedule_lag_seconds"):
             self._histograms[f"neevscale_{name}"].create(())
         for direction in DIRECTIONS:
@@ -49,7 +50,12 @@ class Precreated:
             self._zero("probe_slo_events_total", (name, slo))
         for direction, result in product(DIRECTIONS, SCALE_RESULTS):
             self._zero("autoscaler_scale_operations_total", (name, direction, result))
-        for metric in ("time_to_first_token", "inter_token_latency", "duration"):
+        for metric in (
+            "time_to_first_token",
+            "inter_token_latency",
+            "inter_chunk_latency",
+            "duration",
+        ):
             self._histograms[f"neevscale_probe_{metric}_seconds"].create((name, PROFILE))
 
     def receiver(self, name: str) -> None:

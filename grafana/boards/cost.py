@@ -3,6 +3,7 @@
 from grafana.board import MINE, Board, Row
 from grafana.panels import Kind, Panel, Query
 
+DAY_SECONDS = 86400
 _NOTE = "Estimated from price x GPUs x replicas; the invoice decides."
 
 _NOW = Row(
@@ -167,7 +168,7 @@ _BUDGET = Row(
         Panel(
             kind=Kind.TABLE,
             title="Prices in force",
-            width=24,
+            width=18,
             height=6,
             text="Price of a GPU and hour for each configuration: from the inventory or the "
             "configuration.",
@@ -177,6 +178,17 @@ _BUDGET = Row(
                 "currency": ("Currency", "string"),
                 "Value": ("A GPU and hour", "none"),
             },
+        ),
+        Panel(
+            kind=Kind.STAT,
+            title="Age of the prices",
+            width=6,
+            height=6,
+            unit="s",
+            text="Seconds since the inventory was last read. Empty where the configuration has "
+            "all prices.",
+            bad_above=(DAY_SECONDS, 7 * DAY_SECONDS),
+            queries=[Query("time() - neevscale_price_last_refresh_timestamp_seconds")],
         ),
     ),
 )

@@ -224,14 +224,15 @@ _PROCESS = Row(
         ),
         Panel(
             kind=Kind.BARS,
-            title="Warnings and errors in the log",
-            text="Log lines of the window by level.",
+            title="Warnings, errors, failed writes",
+            text="Log lines of the window by level, and writes of the state that failed.",
             queries=[
                 Query(
                     "sum by (level) (increase("
                     'neevscale_log_messages_total{level=~"warning|error"}[$win]))',
                     "{{level}}",
-                )
+                ),
+                Query("increase(neevscale_state_write_failures_total[$win])", "failed writes"),
             ],
         ),
         Panel(

@@ -125,6 +125,7 @@ _LATENCY = Row(
             kind=Kind.HEATMAP,
             title="Time to first token, all probes",
             unit="s",
+            width=24,
             text="How many probes fell into each bucket; a second band is a second kind of "
             "request.",
             queries=[
@@ -135,6 +136,14 @@ _LATENCY = Row(
                     "{{le}}",
                 )
             ],
+        ),
+        Panel(
+            kind=Kind.LINES,
+            title="Gaps in the stream",
+            unit="s",
+            text="Longest of a hundred gaps between reads of a stream: far above the time between "
+            "tokens it stalls.",
+            queries=[Query(quantile(0.99, "inter_chunk_latency"), "p99")],
         ),
         Panel(
             kind=Kind.LINES,
