@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autoscaler.cli.context import daemon_for, run
-from autoscaler.cli.options import ConfigOption, UrlOption
+from autoscaler.cli.options import ConfigOption, MonthOption, UrlOption
 from autoscaler.cli.output import money, print_json, print_table, say
 
 COLUMNS = ("day", "deployment", "cost", "gpu_hours", "not_ready", "avoided", "estimated")
@@ -25,10 +25,7 @@ class CostFormat(StrEnum):
 
 def cost(
     *,
-    month: Annotated[
-        str | None,
-        typer.Option(metavar="YYYY-MM", help="Else the present month (UTC).", show_default=False),
-    ] = None,
+    month: MonthOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
     output: Annotated[CostFormat, typer.Option("--output", "-o", help="How to print it.")] = (

@@ -31,6 +31,12 @@ UrlOption = Annotated[
         show_default=False,
     ),
 ]
+MonthOption = Annotated[
+    str | None,
+    typer.Option(
+        "--month", metavar="YYYY-MM", help="Else the present month (UTC).", show_default=False
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who look later.")]
 NameArgument = Annotated[str, typer.Argument(help="Name or id of the deployment.")]

@@ -1,11 +1,9 @@
 """`neevscale uptime`: a month of each deployment against the platform's SLA, with the evidence."""
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from autoscaler.cli.context import daemon_for, run
-from autoscaler.cli.options import ConfigOption, FormatOption, UrlOption
+from autoscaler.cli.options import ConfigOption, FormatOption, MonthOption, UrlOption
 from autoscaler.cli.output import Format, instant, print_json, print_table, say
 
 HOUR = 3600.0
@@ -14,10 +12,7 @@ COLUMNS = ("DEPLOYMENT", "UPTIME", "BELOW", "READY", "SCALING", "DOWN", "UNKNOWN
 
 def uptime(
     *,
-    month: Annotated[
-        str | None,
-        typer.Option(metavar="YYYY-MM", help="Else the present month (UTC).", show_default=False),
-    ] = None,
+    month: MonthOption = None,
     url: UrlOption = None,
     config: ConfigOption = None,
     output: FormatOption = Format.TABLE,

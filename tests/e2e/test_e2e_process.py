@@ -61,24 +61,31 @@ async def ended(process: asyncio.subprocess.Process) -> int:
     return await asyncio.wait_for(process.wait(), PATIENCE_SECONDS)
 
 
-@pytest.mark.slow
-async def test_sigterm_ends_it_in_order_with_exit_code_0(tmp_path: Path) -> None:
-    subject = Process(tmp_path)
+async def serving(folder: Path) -> tuple[Process, asyncio.subprocess.Process]:
+    """A daemon that has come up."""
+    subject = Process(folder)
     subject.write()
     process = await subject.start()
     await subject.said("serving")
-    process.send_signal(signal.SIGTERM)
+    return subject, process
 
+
+async def end_in_order(process: asyncio.subprocess.Process) -> None:
+    process.send_signal(signal.SIGTERM)
     assert await ended(process) == 0
+
+
+@pytest.mark.slow
+async def test_sigterm_ends_it_in_order_with_exit_code_0(tmp_path: Path) -> None:
+    subject, process = await serving(tmp_path)
+
+    await end_in_order(process)
     assert await subject.said("stopped")
 
 
 @pytest.mark.slow
 async def test_sighup_takes_a_good_configuration_and_refuses_a_bad_one(tmp_path: Path) -> None:
-    subject = Process(tmp_path)
-    subject.write()
-    process = await subject.start()
-    await subject.said("serving")
+    subject, process = await serving(tmp_path)
 
     subject.write(defaults={"max_replicas": 4})
     process.send_signal(signal.SIGHUP)
@@ -87,22 +94,17 @@ async def test_sighup_takes_a_good_configuration_and_refuses_a_bad_one(tmp_path:
     subject.write(defaults={"max_replica": 4})
     process.send_signal(signal.SIGHUP)
     assert "max_replicas" in await subject.said("reload_refused")
-    process.send_signal(signal.SIGTERM)
-    assert await ended(process) == 0
+    await end_in_order(process)
 
 
 @pytest.mark.slow
 async def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
-    subject = Process(tmp_path)
-    subject.write()
-    first = await subject.start()
-    await subject.said("serving")
+    subject, first = await serving(tmp_path)
     second = await subject.start()
 
     assert await ended(second) == 1
     assert "Another neevscale uses the state file" in subject.log.read_text()
-    first.send_signal(signal.SIGTERM)
-    assert await ended(first) == 0
+    await end_in_order(first)
 
 
 @pytest.mark.slow
@@ -112,6 +114,5 @@ async def test_a_corrupt_state_file_is_survived_and_said(tmp_path: Path) -> None
     (tmp_path / "state.db").write_bytes(b"no database " * 1000)
     process = await subject.start()
     assert "corrupt" in await subject.said("attention")
-    process.send_signal(signal.SIGTERM)
-    assert await ended(process) == 0
+    await end_in_order(process)
     assert subject.moved_aside()
