@@ -18,14 +18,13 @@ class StoreReader:
         """Open `path` for reading. Raises StoreUnusable."""
         try:
             self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         except sqlite3.Error as fault:
-            raise StoreUnusable(f"The state file {path} cannot be read ({fault}).") from fault
-        if version != len(MIGRATIONS):
-            raise StoreUnusable(
-                f"The state file {path} has schema {version}; this neevscale reads"
-                f" {len(MIGRATIONS)}."
-            )
+            raise StoreUnusable(_unreadable(path, fault)) from fault
+        try:
+            _check_schema(self._db, path)
+        except BaseException:
+            self._db.close()
+            raise
 
     def documents(self, kind: str) -> dict[str, Json]:
         """Return all documents of one kind by id."""
@@ -53,3 +52,22 @@ class StoreReader:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _check_schema(db: sqlite3.Connection, path: Path) -> None:
+    try:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as fault:
+        raise StoreUnusable(_unreadable(path, fault)) from fault
+    if version != len(MIGRATIONS):
+        raise StoreUnusable(
+            f"The state file {path} has schema {version}; this neevscale reads {len(MIGRATIONS)}."
+            " Use the version that the daemon runs."
+        )
+
+
+def _unreadable(path: Path, fault: sqlite3.Error) -> str:
+    return (
+        f"The state file {path} cannot be read ({fault})."
+        " Check that it is the daemon's state.path and that this user may read it."
+    )

@@ -25,7 +25,7 @@ from autoscaler.store.opening import open_file, take_lock
 CrashPoint = Callable[[str], None]
 """Called at `before NAME` and `after NAME` of every write; kill tests end the process in it."""
 
-SYNCED_KINDS = frozenset({"ask", "orders"})
+SYNCED_KINDS = frozenset({"ask", "orders", "audit"})
 """Kinds of documents that must outlive a power loss: what we asked, and what persons ordered."""
 
 _INSERT_NOTIFICATION = """
@@ -197,16 +197,17 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self, name: str, *, synced: bool) -> Iterator[sqlite3.Connection]:
-        """One write: all of it or nothing."""
+        """One write: all of it or nothing, also where the disk is full at its end."""
         self._crash(f"before {name}")
         self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some faults (disk full, I/O) have undone it already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
         self._crash(f"after {name}")
 
 

@@ -1,5 +1,6 @@
 """What the file does beyond the contract: it survives, it is locked, it heals."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.ports import Batch, Notification
-from autoscaler.store import SqliteStore, StoreUnusable
+from autoscaler.store import SqliteStore, StoreReader, StoreUnusable
 
 NOTE = Notification(
     key="k",
@@ -110,7 +111,34 @@ def test_a_failing_batch_leaves_nothing_behind(path: Path) -> None:
     store.close()
 
 
-def test_commits_with_asks_or_notifications_are_synced_to_disk(path: Path) -> None:
+def test_a_full_disk_says_so_and_the_next_write_goes_through(path: Path) -> None:
+    store = SqliteStore(path)
+    store.commit(Batch(documents={("state", "a"): 1}))
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.commit(Batch(documents={("state", "b"): "x" * 1_000_000}))
+    store._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    store.commit(Batch(documents={("state", "c"): 3}))
+    assert store.documents("state") == {"a": 1, "c": 3}
+    store.close()
+
+
+def test_a_reader_needs_a_state_file_of_its_own_schema(path: Path) -> None:
+    with pytest.raises(StoreUnusable, match="cannot be read"):
+        StoreReader(path)
+    SqliteStore(path).close()
+    StoreReader(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreUnusable, match="has schema 99"):
+        StoreReader(path)
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnusable, match="cannot be read"):
+        StoreReader(path)
+
+
+def test_commits_with_orders_asks_or_notifications_are_synced_to_disk(path: Path) -> None:
     store = SqliteStore(path)
 
     def synchronous(batch: Batch) -> int:
@@ -120,6 +148,7 @@ def test_commits_with_asks_or_notifications_are_synced_to_disk(path: Path) -> No
     normal, full = 1, 2
     assert synchronous(Batch(documents={("state", "a"): 1})) == normal
     assert synchronous(Batch(documents={("ask", "a"): 1})) == full
+    assert synchronous(Batch(documents={("audit", "a"): 1})) == full
     assert synchronous(Batch(notifications=[NOTE])) == full
     store.close()
 
