@@ -115,6 +115,11 @@ class _Session:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if self._session is not None:
             await self._session.close()
+        if isinstance(error, aiohttp.ClientSSLError):
+            raise DaemonError(
+                f"{self._url} has no certificate that this machine trusts. Name its authority in "
+                "SSL_CERT_FILE, or ask on the daemon's own machine"
+            ) from error
         if isinstance(error, aiohttp.ClientConnectionError):
             raise DaemonAbsent(
                 f"no daemon answers at {self._url}. Start one with `neevscale run`, or name "
@@ -123,6 +128,10 @@ class _Session:
         if isinstance(error, asyncio.TimeoutError):
             raise DaemonError(
                 f"the daemon at {self._url} did not answer within {DEADLINE_SECONDS:g} s"
+            ) from error
+        if isinstance(error, aiohttp.ClientError):
+            raise DaemonError(
+                f"the answer of {self._url} broke off. See with `neevscale status` what was done"
             ) from error
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import bcrypt
 import pytest
-from helpers_cli import Console, call, daemon
+from helpers_cli import Console, background, call, daemon
+from helpers_cloud import Platform, serving, truncate
 from helpers_web import TOKEN
 from helpers_web_day import NOW, name_of
 
@@ -215,3 +216,10 @@ def test_where_readers_must_prove_themselves_the_admin_token_does(tmp_path: Path
         ended = call("status", env={"NEEVSCALE_URL": url})
     assert ended.code == 1
     assert "NEEVSCALE_WEB__ADMIN_TOKEN_FILE" in ended.err
+
+
+def test_an_answer_that_breaks_off_is_told_in_a_sentence() -> None:
+    with background(lambda: serving(Platform(faults=[truncate]))) as elsewhere:
+        ended = call("status", "--url", elsewhere)
+    assert ended.code == 1
+    assert "broke off" in ended.err
