@@ -83,7 +83,6 @@ class Fleet:
         self._config, self._sink = config, sink
         self._now = config.at
         self._target = config.replicas
-        self._cold_start_seconds = config.cold_start_seconds
         self._starts = random.Random(config.seed + 2)  # noqa: S311  # reproducible, no secrets
         self._completions: list[Completion] = []
         self._tallies = Tallies()
@@ -241,10 +240,6 @@ class Fleet:
         self._settle()
         return lost
 
-    def set_cold_start(self, seconds: float) -> None:
-        """Change the cold start of replicas that are asked for from now on."""
-        self._cold_start_seconds = seconds
-
     def alter(self, at: float, physics: Physics) -> None:
         """Change the physics of all replicas from their next step on."""
         self.advance(at)
@@ -264,7 +259,7 @@ class Fleet:
 
     def _start(self, at: float) -> None:
         spread = self._config.cold_start_spread_ratio * self._starts.uniform(-1.0, 1.0)
-        self._crew.add(at, ready_at=at + self._cold_start_seconds * (1.0 + spread))
+        self._crew.add(at, ready_at=at + self._config.cold_start_seconds * (1.0 + spread))
 
     # -- the view from outside ------------------------------------------------------------
 

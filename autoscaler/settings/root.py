@@ -29,7 +29,6 @@ from autoscaler.settings.scaling import (
     ScheduleSettings,
     StepLimitSettings,
 )
-from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
 from autoscaler.settings.serving import LogSettings, StateSettings, WebSettings
 
@@ -109,11 +108,6 @@ class Settings(Section, BaseSettings):
         copy._silenced = True  # noqa: SLF001  # our own copy
         return copy
 
-    @property
-    def is_silenced(self) -> bool:
-        """True after `silenced`."""
-        return self._silenced
-
     def entry_for(self, deployment: Deployment) -> DeploymentSettings | None:
         """The first entry that matches; None = the deployment is only watched."""
         return next((e for e in self.deployments if e.match.matches(deployment)), None)
@@ -161,20 +155,6 @@ class Settings(Section, BaseSettings):
             "budget_enforce": self.budget.enforce,
         }
         return Policy(**plain | own)
-
-    def key_for(self, deployment: Deployment) -> Secret | None:
-        """The inference key for one deployment; None = there is none, it is not probed."""
-        for entry in self.inference.keys:
-            if entry.match.matches(deployment):
-                return entry.key
-        return self.inference.key
-
-    def hosts_for(self, deployment: Deployment) -> tuple[str, ...]:
-        """The hosts that this deployment's key may go to."""
-        for entry in self.inference.keys:
-            if entry.match.matches(deployment):
-                return entry.allowed_hosts or self.inference.allowed_hosts
-        return self.inference.allowed_hosts
 
     def broken_rules(self) -> Iterator[tuple[str, str]]:
         """Rules that span sections: effective bounds, unreachable entries, honest pages."""

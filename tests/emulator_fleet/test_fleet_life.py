@@ -67,13 +67,6 @@ def test_a_starting_replica_leaves_before_a_ready_one_drains() -> None:
     assert fleet.billed_replica_seconds() == pytest.approx(2 * 20.0 + 10.0)
 
 
-def test_the_cold_start_of_later_replicas_can_be_changed() -> None:
-    fleet = fleet_of(1, cold_start_seconds=60.0)
-    fleet.set_cold_start(10.0)
-    fleet.scale(5.0, 2)
-    assert fleet.next_change_at() == 15.0
-
-
 def test_cold_starts_scatter_within_their_spread() -> None:
     config = FleetConfig(profile=H100, cold_start_seconds=100.0, cold_start_spread_ratio=0.2)
     fleet = Fleet(config)
