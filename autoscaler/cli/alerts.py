@@ -26,6 +26,7 @@ from autoscaler.cli.output import (
 from autoscaler.core.model import Json
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="List, silence and test alerts of a running daemon.",

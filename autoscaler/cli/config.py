@@ -11,6 +11,7 @@ from autoscaler.settings.environment import variables
 from autoscaler.settings.faults import dotted
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Show the schema, the effective configuration and the variables.",

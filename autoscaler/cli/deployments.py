@@ -18,6 +18,7 @@ from autoscaler.ports import InventoryItem, Listing
 from autoscaler.settings import Settings
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="List, deploy, scale and delete deployments of the project. Talks to the platform itself.",

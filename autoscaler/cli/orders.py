@@ -1,6 +1,7 @@
 """`pause`, `resume`, `override`, `accept-endpoint`: a person's word to a running daemon."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -13,8 +14,12 @@ from autoscaler.cli.options import (
     UrlOption,
     duration,
 )
-from autoscaler.cli.output import say, span
-from autoscaler.core.model import Json
+from autoscaler.cli.output import note, say, span
+from autoscaler.cli.quotes import Quote, change_sentence
+from autoscaler.core.codec import decode
+from autoscaler.core.model import Deployment, Json
+from autoscaler.core.policy import Policy
+from autoscaler.core.snapshot import CostView
 
 TWO_HOURS = 7200.0
 """How long an override holds unless told otherwise (SEMANTICS 2)."""
@@ -70,14 +75,41 @@ def override(  # noqa: PLR0913  # its options
 ) -> None:
     """Hold a count of replicas until a time, also outside the bounds.
 
-    Scales only where the deployment may be scaled at all (active, matched, with a max).
+    Says first what it does to the cost, and warns where the count is outside the bounds. Scales
+    only where the deployment may be scaled at all (active, matched, with a max).
 
     Example: `neevscale override chat-a 6 --for 8h --reason "launch day"`
     """
     client = daemon_for(config, url)
     body: dict[str, Json] = {"replicas": replicas, "seconds": for_, "by": who(), "reason": reason}
+    view = run(lambda: client.get("deployments", name))
+    say(f"{name}: {_cost_change(view, replicas)}")
+    warning = outside_bounds(decode(Policy, view["policy"]), replicas)
+    if warning:
+        note(f"Warning: {warning}")
     run(lambda: client.change("POST", "deployments", name, "override", body=body))
     say(f"{name} is held at {replicas} for {span(for_)}. End it: neevscale resume {name}")
+
+
+def _cost_change(view: Mapping[str, Any], replicas: int) -> str:
+    """What going from the running count to this one does to the cost."""
+    deployment, cost = decode(Deployment, view["deployment"]), view["cost"]
+    quote = None
+    if cost is not None:
+        price = decode(CostView, cost).price_per_gpu_hour
+        quote = Quote(price, cost["currency"], "the daemon")
+    gpus = deployment.gpu_count
+    change = change_sentence(quote, before=gpus * deployment.replicas, after=gpus * replicas)
+    return f"{deployment.replicas} -> {replicas} replicas, {change}"
+
+
+def outside_bounds(policy: Policy, replicas: int) -> str:
+    """Why a count is outside the bounds that somebody wrote; empty inside them."""
+    if policy.max_replicas is not None and replicas > policy.max_replicas:
+        return f"{replicas} exceeds max_replicas {policy.max_replicas}; an override may."
+    if policy.min_replicas is not None and replicas < policy.min_replicas:
+        return f"{replicas} is below min_replicas {policy.min_replicas}; an override may be."
+    return ""
 
 
 def accept_endpoint(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from helpers_cloud import Platform, serving, truncate
 from helpers_web import TOKEN
 from helpers_web_day import NOW, name_of
 
+from autoscaler.cli.orders import outside_bounds
 from autoscaler.cli.status import milliseconds
+from autoscaler.core.policy import Policy
 from autoscaler.core.words import FailureReason
 from autoscaler.settings.environment import URL_VARIABLE
 
@@ -107,6 +110,16 @@ def test_orders_carry_who_why_and_how_long(env: dict[str, str], console: Console
     assert pause[3] == "load test"
     assert override[:4] == ("override", NAME, "4", "5400.0")
     assert resume[:2] == ("resume", NAME)
+
+
+def test_an_override_says_its_cost_and_that_it_is_outside_the_bounds(env: dict[str, str]) -> None:
+    ended = call("override", NAME, "4", env=env)
+    assert re.search(r"\d+ -> 4 replicas, \d+ -> \d+ GPUs; [\d.]+ \w+ an hour -> ", ended.out)
+    assert "Warning" not in ended.err
+    policy = Policy(min_replicas=2, max_replicas=6)
+    assert outside_bounds(policy, 99) == "99 exceeds max_replicas 6; an override may."
+    assert "below min_replicas 2" in outside_bounds(policy, 1)
+    assert outside_bounds(Policy(), 99) == ""
 
 
 def test_an_order_that_the_daemon_refuses_shows_its_sentence(env: dict[str, str]) -> None:
