@@ -12,7 +12,8 @@ from autoscaler.clock import LoopClock, LoopEvery
 from autoscaler.daemon.config import Config, Parts
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.loop import Daemon
-from autoscaler.emulator.direct import DirectCloud, DirectPlatform
+from autoscaler.emulator.direct import DirectCloud
+from autoscaler.emulator.direct_platform import DirectPlatform
 from autoscaler.emulator.direct_probing import DirectProber
 from autoscaler.emulator.ledger import Truth
 from autoscaler.emulator.scenario import Scenario

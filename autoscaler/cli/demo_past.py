@@ -21,7 +21,8 @@ from autoscaler.core.snapshot import ReceiverView
 from autoscaler.daemon.config import Parts
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.loop import Daemon
-from autoscaler.emulator.direct import ORIGIN, DirectCloud, DirectPlatform
+from autoscaler.emulator.direct import DirectCloud
+from autoscaler.emulator.direct_platform import ORIGIN, DirectPlatform
 from autoscaler.emulator.direct_probing import DirectProber
 from autoscaler.emulator.recording import Recording
 from autoscaler.emulator.scenario import Scenario

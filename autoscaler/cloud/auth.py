@@ -118,7 +118,9 @@ class Grant:
 
     access_token: str
     refresh_token: str | None
+    """What a new access token is asked for with; None = only a login gives one."""
     granted_at: float
+    """Instant just before it was asked for."""
     expires_at: float
 
     @property

@@ -13,13 +13,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from autoscaler.cloud.auth import Account, Credential, GivenToken, Login
-from autoscaler.cloud.errors import (
-    Malformed,
-    NotFound,
-    NotSeen,
-    Rejected,
-    Unauthorized,
-)
+from autoscaler.cloud.errors import Malformed, NotFound, NotSeen, Rejected, Unauthorized
 from autoscaler.cloud.reading import Caller, Pages, ReadLimits
 from autoscaler.cloud.transport import BODY_LIMIT, Answer, Call, RequestMeter, Transport, unmetered
 from autoscaler.cloud.wire import (
@@ -53,13 +47,20 @@ class CloudConfig:
     token: Callable[[], str] | None = None
     """The token, asked for on each call; None = `email` and `password` log in."""
     email: str | None = None
+    """Account that logs in where there is no `token`; None = none."""
     password: Callable[[], str] | None = None
+    """Its password, read at each login."""
     token_lifetime_seconds: float = 3600.0
+    """Life of a token whose answer and claims tell none."""
     deadline_seconds: float = 10.0
+    """Longest that one request may take, its body included."""
     limits: ReadLimits = field(default_factory=ReadLimits)
     body_limit_bytes: int = BODY_LIMIT
+    """Largest answer that is read."""
     ca_file: Path | None = None
+    """Certificates to trust besides the system's; None = none."""
     meter: RequestMeter = field(default=unmetered)
+    """Told each request with its code and seconds."""
 
 
 class CloudClient:

@@ -32,6 +32,7 @@ class ReadLimits:
     first_delay_seconds: float = 0.5
     """Longest delay before the second attempt; it doubles with each, up to 8 s."""
     page_size: int = 100
+    """Items asked for in a page; the largest that the API document allows."""
     most_pages: int = 200
     """20,000 deployments; a list that has not ended by then is left, and called incomplete."""
 

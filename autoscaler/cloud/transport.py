@@ -55,6 +55,7 @@ class Call:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    """Sent as JSON; None = no body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ class Range:
     low: int | None
     high: int | None
     default: int | None
+    """What the platform takes where nothing is written; None = not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,7 @@ class CatalogItem:
     """Slash path: what the endpoint serves under."""
     name: str
     recommended_gpu_config_id: str | None
+    """GPU that the catalog recommends; None = it does not say."""
     ranges: Mapping[str, Range]
     """Serving parameter to its range; empty where the catalog tells none."""
 
@@ -222,8 +224,11 @@ class ServingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     max_model_len: Annotated[int, Field(ge=1)] | None = None
+    """Longest context, tokens; None = the model's own."""
     max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    """Requests that a replica batches; None = the platform's choice."""
     extra_args: list[str] | None = None
+    """Arguments of the engine, as on its command line; None = none."""
 
 
 class DeployRequest(BaseModel):
@@ -240,6 +245,7 @@ class DeployRequest(BaseModel):
     gpu_count: Annotated[int, Field(ge=1)] = 1
     plan_id: Annotated[str, Field(min_length=1)]
     config: ServingConfig | None = None
+    """None = the catalog's defaults."""
 
 
 def faults_in(error: ValidationError) -> str:

@@ -40,6 +40,7 @@ class Showing:
     """What the daemon shows at present."""
 
     snapshot: Snapshot | None = None
+    """None before the first tick."""
     is_draining: bool = False
 
 

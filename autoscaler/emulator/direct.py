@@ -1,9 +1,9 @@
 """The emulated platform without HTTP: its control plane as plain calls, for days in seconds.
 
 `DirectCloud` satisfies `ports.Cloud` over the same `Platform` that the HTTP server serves, and is
-struck by the same faults; `direct_probing` has the probes. What differs from the real client over
-HTTP: a reading is tried once and not repeated within a deadline, there is no token to renew, and a
-spoiled body is called unreadable without being parsed.
+struck by the same faults; `direct_platform` holds both, `direct_probing` has the probes. What
+differs from the real client over HTTP: a reading is tried once and not repeated within a deadline,
+there is no token to renew, and a spoiled body is called unreadable without being parsed.
 """
 
 import math
@@ -13,72 +13,21 @@ from decimal import Decimal
 from autoscaler.core.model import Deployment, Json
 from autoscaler.core.words import Status
 from autoscaler.emulator.direct_faults import Struck
-from autoscaler.emulator.faults import FaultKind, FaultPlan, Operation
-from autoscaler.emulator.ledger import ScaleCall, Truth
+from autoscaler.emulator.direct_platform import DirectPlatform
+from autoscaler.emulator.faults import FaultKind, Operation
+from autoscaler.emulator.ledger import ScaleCall
 from autoscaler.emulator.lifecycle import Unit
-from autoscaler.emulator.platform import Impossible, Platform
-from autoscaler.emulator.scenario import Event, InventoryBase, Scenario
-from autoscaler.emulator.script import Script
-from autoscaler.emulator.timeline import Timeline
-from autoscaler.ports import Clock, CloudRefused, CloudUnknown, InventoryItem, Listing
+from autoscaler.emulator.platform import Impossible
+from autoscaler.emulator.scenario import InventoryBase
+from autoscaler.ports import CloudRefused, CloudUnknown, InventoryItem, Listing
 
 DEADLINE_SECONDS = 30.0
 """How long a call waits for a control plane that hangs: the client's own deadline."""
 TRY_LATER = frozenset({408, 425, 429})
 """Statuses below 500 after which nothing is known."""
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
-ORIGIN = "http://127.0.0.1:1"
-"""Stands in endpoint URLs while nothing is served; nobody connects to it."""
 
 _STATUSES = {status.value: status for status in Status if status is not Status.UNKNOWN}
-
-
-class DirectPlatform:
-    """An emulated platform in this process, its events and its faults. Nothing runs by itself:
-    whoever asks brings it up to date first.
-    """
-
-    def __init__(
-        self,
-        platform: Platform,
-        faults: FaultPlan,
-        *,
-        clock: Clock,
-        events: Sequence[Event] = (),
-    ) -> None:
-        self.platform = platform
-        self.faults = faults
-        self.clock = clock
-        self._script = Script(events, platform)
-        platform.origin = platform.origin or ORIGIN
-
-    @classmethod
-    def build(cls, scenario: Scenario, *, clock: Clock) -> "DirectPlatform":
-        """Make the platform of a scenario, with all its events and faults."""
-        timeline = Timeline(clock)
-        faults = FaultPlan(origin=timeline.started_at)
-        for fault in scenario.faults:
-            faults.add(fault)
-        return cls(Platform(scenario, timeline), faults, clock=clock, events=scenario.events)
-
-    def strike(self, operation: Operation, units: Sequence[Unit] = ()) -> Struck:
-        """Draw the faults of one call on these deployments: once per call."""
-        return Struck.draw(self.faults, operation, at=self.platform.now(), units=units)
-
-    def advance(self) -> None:
-        """Let everything up to now happen, events at their own instants."""
-        self._script.play()
-        self.platform.advance()
-
-    def advance_one(self, unit: Unit) -> None:
-        """Let everything up to now happen to one deployment, which is all that its probe sees."""
-        self._script.play()
-        self.platform.advance_one(unit)
-
-    def truth(self) -> Truth:
-        """Advance to now and return the ledger."""
-        self.advance()
-        return self.platform.truth()
 
 
 class Refused(CloudRefused):

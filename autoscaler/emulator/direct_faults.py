@@ -95,8 +95,10 @@ class End:
     """How a probe ended."""
 
     failure: FailureReason | None = None
+    """None = it succeeded."""
     detail: str = ""
     status: int | None = 200
+    """HTTP status; None = none came."""
     untrusted: tuple[UntrustedReason, ...] = ()
 
 

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from autoscaler.core.model import Deployment, Json, Phases, ProbeResult
 from autoscaler.core.words import FailureReason, UntrustedReason
-from autoscaler.emulator.direct import DirectPlatform
 from autoscaler.emulator.direct_faults import (
     HEADERS_SECONDS,
     End,
@@ -27,6 +26,7 @@ from autoscaler.emulator.direct_faults import (
     tokens_until_fault,
     without_headers,
 )
+from autoscaler.emulator.direct_platform import DirectPlatform
 from autoscaler.emulator.faults import FaultKind, Operation
 from autoscaler.emulator.lifecycle import Unit
 from autoscaler.emulator.stream import Stream

@@ -178,6 +178,7 @@ class Fault:
     retry_after: RetryAfter | None = None
     """Form of the Retry-After header; None: no header."""
     retry_after_seconds: float = 5.0
+    """What that header asks for."""
     seconds: float = 3600.0
     """How long it hangs, delays or collects."""
     count: int = 1

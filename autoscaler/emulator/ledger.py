@@ -67,14 +67,19 @@ class DeploymentTruth:
     name: str
     status: str
     current: int
+    """Ready replicas."""
     target: int
+    """Replicas that were asked for last."""
     created_at: float
     deleted_at: float | None
+    """None = it exists."""
     ready_since: float | None
     """Start of the present ready session; None = not ready."""
     gpu_count: int
+    """GPUs per replica."""
     price_per_gpu_hour: Decimal
     billed_replica_seconds: float
+    """Since the emulator's start."""
     bill_exact: Decimal
     """Money for the seconds so far, at the prices that held."""
     bill_per_minute: Decimal

@@ -55,9 +55,13 @@ class Unit:
     """Told each change of the status word."""
     state: State = State.INITIALIZING
     updated_at: float = 0.0
+    """Instant of its last change of state."""
     ready_since: float | None = None
+    """Start of the present ready session; None = not ready."""
     terminate_at: float | None = None
+    """When a deletion that was asked for is done; None = none was."""
     deleted_at: float | None = None
+    """When it was gone; None = it exists."""
     replica_changes: list[ReplicaChange] = field(default_factory=list)
     prefixes: PrefixCache = field(default_factory=PrefixCache)
     _word: str = ""

@@ -93,8 +93,11 @@ class DeploymentPlan:
     physics: Physics = field(default_factory=Physics)
     router: Router = Router.RANDOM
     cold_start_seconds: float = 180.0
+    """From the order of a replica until it serves."""
     cold_start_spread_ratio: float = 0.0
+    """Each cold start is drawn evenly within ± this share."""
     drain_seconds: float = 30.0
+    """How long a replica that leaves may finish its requests."""
     workload: Workload | None = None
     """Background load by shapes; None = none of these."""
     recording: Recording | None = None
@@ -114,6 +117,7 @@ class Event:
     count: int = 1
     """Replicas, where the deed needs a number."""
     price_per_gpu_hour: Decimal | None = None
+    """The new price, where the deed is one; None else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,9 @@ class Rules:
     terminate_seconds: float = 30.0
     """From the delete call until the deployment is gone and no longer billed."""
     access_token_seconds: float = 3600.0
+    """Life of a token that a login gives."""
     refresh_token_seconds: float = 86400.0
+    """How long it can be renewed without a login."""
     inventory: InventoryBase = InventoryBase.INVENTORY
     currency: str = "USD"
     cold_start_seconds: float = 180.0

@@ -52,8 +52,11 @@ class Shape:
     high: float = 1.0
     """Requests a second."""
     start_seconds: float = 0.0
+    """When a ramp, step or spike begins, since the emulator did."""
     length_seconds: float = 60.0
+    """Of a ramp, or of a spike at `high`."""
     rise_seconds: float = 0.0
+    """Of each flank of a spike."""
     period_seconds: float | None = None
     """None: a day, or for a spike: once."""
     sharpness: float = 1.0

@@ -34,7 +34,8 @@ from autoscaler.daemon.config import Parts
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.loop import Daemon
 from autoscaler.emulator.chat import CHARACTERS_PER_TOKEN, TEMPLATE_TOKENS
-from autoscaler.emulator.direct import DirectCloud, DirectPlatform
+from autoscaler.emulator.direct import DirectCloud
+from autoscaler.emulator.direct_platform import DirectPlatform
 from autoscaler.emulator.direct_probing import DirectProber, Question
 from autoscaler.emulator.scenario import DeploymentPlan, Scenario
 from autoscaler.emulator.server import Emulator
