@@ -118,25 +118,9 @@ def _receiver(  # noqa: PLR0911  # one a kind
 ) -> ReceiverConfig:
     match receiver:
         case AlertmanagerSettings():
-            return AlertmanagerConfig(
-                name=name,
-                urls=(receiver.url,),
-                username=receiver.username,
-                password=receiver.password,
-                bearer_token=receiver.bearer_token,
-                resend_seconds=alerting.resend_seconds,
-                http=_http(receiver),
-            )
+            return _alertmanager(name, receiver, resend_seconds=alerting.resend_seconds)
         case WebhookSettings():
-            return WebhookConfig(
-                name=name,
-                url=receiver.url,
-                shape=receiver.shape.value,
-                signing_secret=receiver.signing_secret,
-                previous_signing_secret=receiver.previous_signing_secret,
-                headers=receiver.headers,
-                http=_http(receiver),
-            )
+            return _webhook(name, receiver)
         case PagerdutySettings():
             return PagerdutyConfig(
                 name=name,
@@ -157,6 +141,32 @@ def _receiver(  # noqa: PLR0911  # one a kind
                 name=name, url=receiver.url, timeout_seconds=receiver.timeout_seconds
             )
     raise AssertionError(f"{type(receiver).__name__} is no kind of receiver")
+
+
+def _alertmanager(
+    name: str, receiver: AlertmanagerSettings, *, resend_seconds: float
+) -> AlertmanagerConfig:
+    return AlertmanagerConfig(
+        name=name,
+        urls=(receiver.url,),
+        username=receiver.username,
+        password=receiver.password,
+        bearer_token=receiver.bearer_token,
+        resend_seconds=resend_seconds,
+        http=_http(receiver),
+    )
+
+
+def _webhook(name: str, receiver: WebhookSettings) -> WebhookConfig:
+    return WebhookConfig(
+        name=name,
+        url=receiver.url,
+        shape=receiver.shape.value,
+        signing_secret=receiver.signing_secret,
+        previous_signing_secret=receiver.previous_signing_secret,
+        headers=receiver.headers,
+        http=_http(receiver),
+    )
 
 
 def _slack(name: str, receiver: SlackSettings) -> SlackWebhookConfig | SlackBotConfig:
