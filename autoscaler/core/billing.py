@@ -1,21 +1,13 @@
 """What is billed, at which price, and in which day and month: the terms of the ledger.
 
-Billed replicas are the larger of current and asked while an ask is open, because the platform bills
-from the start of provisioning. Days and months are UTC.
+Which counts are billed is told by `passage`. Days and months are UTC.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from autoscaler.core.model import Ask, Deployment
-from autoscaler.core.words import Status
-
 HOUR = Decimal(3600)
-
-BILLABLE = (Status.INITIALIZING, Status.READY, Status.FAILED, Status.TERMINATING, Status.UNKNOWN)
-"""Statuses taken as billed. `failed` is an assumption; `unknown` because not knowing costs too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,31 +40,16 @@ class Rate:
     """What is billed from one instant on."""
 
     replicas: int
-    """Billed replicas; 0 in a status that is not billed."""
+    """Billed replicas, as far as proven; 0 in a status that is not billed."""
     gpus: int
     """GPUs per replica."""
     ready: bool
     max_replicas: int | None
     """The policy's max, for what autoscaling avoided; None = no max."""
-
-
-def rate_of(
-    deployment: Deployment,
-    ask: Ask | None,
-    *,
-    max_replicas: int | None,
-    billable: Iterable[Status] = BILLABLE,
-) -> Rate:
-    """Return what the platform bills now, as far as it can be seen."""
-    replicas = deployment.replicas
-    if ask is not None and ask.is_open:
-        replicas = max(replicas, ask.count)
-    return Rate(
-        replicas=replicas if deployment.status in billable else 0,
-        gpus=deployment.gpu_count,
-        ready=deployment.is_ready,
-        max_replicas=max_replicas,
-    )
+    most: int | None = None
+    """Replicas that may be billed while some start, drain, are missing or asked for, never fewer
+    than `replicas`; None = the deployment is at rest, `replicas` is all.
+    """
 
 
 def day_of(at: float) -> str:

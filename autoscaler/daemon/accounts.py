@@ -6,14 +6,14 @@ past as it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from autoscaler.core import cost, uptime
-from autoscaler.core.billing import Price, Terms, rate_of
+from autoscaler.core import cost, passage, uptime
+from autoscaler.core.billing import Price, Rate, Terms
+from autoscaler.core.charging import Ledger
 from autoscaler.core.codec import Undecodable, decode, encode
-from autoscaler.core.cost import GAPS_KEPT, Gap
-from autoscaler.core.model import Deployment, Json
+from autoscaler.core.model import Ask, Deployment, Json
 from autoscaler.core.snapshot import CostView
 from autoscaler.daemon.asks import Arrival
 from autoscaler.daemon.config import Live
@@ -32,6 +32,8 @@ class SeenPrices:
     currency: str = "USD"
     prices: Mapping[str, tuple[Price, ...]] = field(default_factory=dict)
     """GPU configuration to its prices, oldest first, each from when it was first seen."""
+    read_at: float | None = None
+    """When they were last read; a change since then came at an instant that nobody saw."""
 
 
 class PriceBook:
@@ -46,8 +48,17 @@ class PriceBook:
         """The daemon's one currency."""
         return self.live.config.currency or self._seen.currency
 
-    def learn(self, items: Sequence[InventoryItem], *, at: float) -> Json:
-        """Take the inventory's prices in; return the document to keep, None if nothing is new."""
+    @property
+    def read_at(self) -> float | None:
+        """When the inventory's prices were last read; None = never."""
+        return self._seen.read_at
+
+    def document(self) -> Json:
+        """Return the inventory's prices as they are kept."""
+        return encode(self._seen)
+
+    def learn(self, items: Sequence[InventoryItem], *, at: float) -> bool:
+        """Take the inventory's prices in; return whether one is new."""
         prices = dict(self._seen.prices)
         currency = self._seen.currency
         for item in items:
@@ -61,11 +72,9 @@ class PriceBook:
                 since = at if known else 0.0
                 fresh = Price(amount=amount, valid_from=since)
                 prices[item.config_id] = (*known, fresh)[-PRICES_KEPT:]
-        learned = SeenPrices(currency=currency, prices=prices)
-        if learned == self._seen:
-            return None
-        self._seen = learned
-        return encode(learned)
+        is_news = prices != self._seen.prices or currency != self._seen.currency
+        self._seen = SeenPrices(currency=currency, prices=prices, read_at=at)
+        return is_news
 
     def terms(self, deployment: Deployment) -> Terms:
         """Return on what terms a deployment is billed."""
@@ -102,57 +111,62 @@ def look(watched: Watched, *, at: float, book: PriceBook) -> None:
         scaling=watched.is_scaling,
         max_gap_seconds=book.live.config.max_gap_seconds,
     )
-    charge(watched, at=at, book=book, changed_at=deployment.updated_at)
-    watched.touch("uptime")
+    rate = _rate(watched, book)
+    terms = book.terms(deployment)
+    was_unsettled = watched.ledger.unsettled
+    watched.ledger = passage.look(watched.ledger, deployment, rate, at=at, terms=terms)
+    watched.touch("uptime", "ledger")
+    if was_unsettled and not watched.ledger.unsettled:
+        watched.touch("ledger_days")
 
 
-def charge(
-    watched: Watched, *, at: float, book: PriceBook, changed_at: float | None = None
-) -> None:
+def begin_ask(watched: Watched, ask: Ask, *, at: float, book: PriceBook) -> None:
+    """Take in an ask whose intent is being recorded: from now on more may be billed. Replicas that
+    were missing until now, or that an earlier ask without a sign wanted, may come by it: what they
+    cost until now stays unproven.
+    """
+    earlier = watched.ask if watched.is_scaling else None
+    if earlier is None or not passage.has_moved(earlier, watched.deployment):
+        current, terms = watched.deployment.replicas, book.terms(watched.deployment)
+        watched.ledger = passage.give_up(watched.ledger, at_rest=current, terms=terms)
+    watched.ask = ask
+    _charge(watched, at=at, book=book)
+    watched.touch("ask")
+
+
+def end_ask(watched: Watched, *, at: float, book: PriceBook, arrived: Arrival) -> None:
+    """Settle an ask that is over, now that it is known, or never will be, whether its call arrived.
+    An earlier ask that is open again keeps what is unsettled.
+    """
+    if not watched.is_scaling:
+        watched.ledger = _settled(watched, arrived, book.terms(watched.deployment))
+    _charge(watched, at=at, book=book)
+
+
+def _settled(watched: Watched, arrived: Arrival, terms: Terms) -> Ledger:
+    ledger, current = watched.ledger, watched.deployment.replicas
+    if arrived is Arrival.YES:
+        return passage.settle(ledger, current, terms=terms)
+    if arrived is Arrival.NO:
+        return passage.call_off(ledger)
+    return passage.give_up(ledger, at_rest=current, terms=terms)
+
+
+def _charge(watched: Watched, *, at: float, book: PriceBook) -> None:
     """Charge up to `at`, from where on what is seen and asked now is billed."""
-    rate = rate_of(
+    terms = book.terms(watched.deployment)
+    watched.ledger = cost.advance(watched.ledger, _rate(watched, book), at=at, terms=terms)
+    watched.touch("ledger", "ledger_days")
+
+
+def _rate(watched: Watched, book: PriceBook) -> Rate:
+    return passage.rate_of(
+        watched.ledger,
         watched.deployment,
         watched.ask,
         max_replicas=book.live.policy_for(watched.deployment).max_replicas,
         billable=book.live.config.billable,
     )
-    unasked = replace(rate, replicas=min(rate.replicas, watched.deployment.replicas))
-    terms = book.terms(watched.deployment)
-    if watched.ledger.at is not None and at - watched.ledger.at > terms.max_gap_seconds:
-        # What is asked proves nothing about a time that nobody saw; what runs at its end does.
-        watched.ledger = cost.advance(watched.ledger, unasked, at=at, terms=terms)
-    watched.ledger = cost.advance(watched.ledger, rate, at=at, terms=terms, changed_at=changed_at)
-    watched.touch("ledger")
-    if watched.ledger_if_lost is not None:
-        watched.ledger_if_lost = cost.advance(
-            watched.ledger_if_lost, unasked, at=at, terms=terms, changed_at=changed_at
-        )
-        watched.touch("ledger_if_lost")
-
-
-def begin_ask(watched: Watched, *, at: float, book: PriceBook) -> None:
-    """Bill an ask whose intent was just recorded, and keep a second book for the case that its call
-    never arrives: nobody is billed for that.
-    """
-    watched.ledger_if_lost = watched.ledger
-    charge(watched, at=at, book=book)
-
-
-def end_doubt(watched: Watched, arrival: Arrival) -> None:
-    """Close one of the two books, now that it is known whether the call arrived. Where that stays
-    unclear the smaller one is kept, and the difference is marked.
-    """
-    lost = watched.ledger_if_lost
-    if lost is None:
-        return
-    if arrival is not Arrival.YES:
-        asked_at = 0.0 if watched.ask is None else watched.ask.asked_at
-        doubt = watched.ledger.total - lost.total
-        gap = Gap(start=asked_at, end=lost.at or asked_at, filled=Decimal(0), uncertain=doubt)
-        unclear = arrival is Arrival.UNCLEAR
-        watched.ledger = replace(lost, gaps=(*lost.gaps, gap)[-GAPS_KEPT:]) if unclear else lost
-    watched.ledger_if_lost = None
-    watched.touch("ledger", "ledger_if_lost")
 
 
 def view(watched: Watched, *, at: float, book: PriceBook) -> CostView | None:
@@ -167,10 +181,22 @@ def fleet_view(fleet: Iterable[Watched], *, at: float, book: PriceBook) -> CostV
     return cost.fleet(known for known in views if known is not None)
 
 
+def doubt_price(
+    watched: Watched, before: Decimal | None, *, since: float | None, at: float, book: PriceBook
+) -> None:
+    """Mark what is not known if a price that was `before` when read at `since` is another now."""
+    after = book.terms(watched.deployment).at(at)
+    if before is None or after is None or before == after or since is None:
+        return
+    watched.ledger = cost.doubt_price(watched.ledger, after - before, start=since, end=at)
+    watched.touch("ledger")
+
+
 def close(watched: Watched, *, at: float, book: PriceBook) -> None:
     """End the accounts of a deployment found gone `at`."""
     terms = book.terms(watched.deployment)
-    watched.ledger = cost.close(watched.ledger, at=at, terms=terms)
+    ledger = cost.close(watched.ledger, at=at, terms=terms)
+    watched.ledger = passage.give_up(ledger, at_rest=None, terms=terms)
     watched.uptime = uptime.close(
         watched.uptime, at=at, max_gap_seconds=book.live.config.max_gap_seconds
     )

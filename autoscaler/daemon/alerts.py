@@ -26,8 +26,8 @@ from autoscaler.core.alerting.state import (
     restore_state,
     state_documents,
 )
+from autoscaler.core.charging import Ledger
 from autoscaler.core.codec import Undecodable
-from autoscaler.core.cost import Ledger
 from autoscaler.core.model import Json
 from autoscaler.core.notification import Notification
 from autoscaler.core.snapshot import Alert, AlertState, CostView, Severity, Silence

@@ -10,6 +10,7 @@ from dataclasses import replace
 from enum import Enum
 
 from autoscaler.core.model import Ask, Deployment
+from autoscaler.core.passage import has_moved
 from autoscaler.core.policy import Policy
 
 
@@ -37,8 +38,7 @@ def followed(ask: Ask, deployment: Deployment, *, read_at: float, policy: Policy
 
 def arrival(ask: Ask, deployment: Deployment) -> Arrival:
     """Return whether the call of an ask that is still open arrived."""
-    unmoved = deployment.is_ready and deployment.replicas == ask.from_count
-    if ask.outcome != "pending" or not unmoved:
+    if ask.outcome != "pending" or has_moved(ask, deployment):
         return Arrival.YES
     touched = deployment.updated_at is not None and deployment.updated_at >= ask.asked_at
     return Arrival.UNCLEAR if touched else Arrival.NO

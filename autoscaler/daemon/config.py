@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from autoscaler.core.alerting.rules import AlertRules
-from autoscaler.core.billing import BILLABLE, Price
+from autoscaler.core.billing import Price
 from autoscaler.core.model import Deployment, Json
+from autoscaler.core.passage import BILLABLE
 from autoscaler.core.policy import Policy
 from autoscaler.core.words import Status
 from autoscaler.ports import (

@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from autoscaler.actuator import Acted, Order
-from autoscaler.core.model import Deployment
+from autoscaler.core.model import Ask, Deployment
 from autoscaler.core.words import Status
 from autoscaler.daemon import accounts
 from autoscaler.daemon.accounts import PriceBook
@@ -67,9 +67,13 @@ class Discovery:
         at = self._parts.clock.now()
         self._fleet.inventory = tuple(items)
         self._fleet.inventory_at = at
-        document = self._book.learn(items, at=at)
-        if document is not None:
-            self._fleet.outgoing[accounts.PRICES_KEY] = document
+        since = self._book.read_at
+        before = [(w, self._book.terms(w.deployment).at(at)) for w in self._fleet]
+        is_news = self._book.learn(items, at=at)
+        self._fleet.outgoing[accounts.PRICES_KEY] = self._book.document()
+        if is_news:
+            for watched, price in before:
+                accounts.doubt_price(watched, price, since=since, at=at, book=self._book)
             log.info("prices_learned", currency=self._book.currency, items=len(items))
 
     def see(self, deployment: Deployment, *, read_at: float) -> None:
@@ -104,10 +108,9 @@ class Discovery:
             self.see(result.seen, read_at=read_at)
         if watched.ask == order.ask:
             watched.ask = result.ask
-            if result.result != "timeout":
-                done = result.result == "ok"
-                accounts.end_doubt(watched, Arrival.YES if done else Arrival.NO)
-            accounts.charge(watched, at=self._parts.clock.now(), book=self._book)
+            if result.result in {"rejected", "withheld"}:
+                at = self._parts.clock.now()
+                accounts.end_ask(watched, at=at, book=self._book, arrived=Arrival.NO)
         failures = 0 if result.result == "ok" else watched.sighting.scale_failures + 1
         if result.result != "withheld":
             watched.sighting = replace(watched.sighting, scale_failures=failures)
@@ -178,7 +181,8 @@ class Discovery:
             return
         watched.ask = closed
         watched.touch("ask")
-        accounts.end_doubt(watched, arrival(ask, watched.deployment))
+        arrived = Arrival.YES if closed.outcome == "settled" else _last_word(ask, watched)
+        accounts.end_ask(watched, at=read_at, book=self._book, arrived=arrived)
         seconds = read_at - ask.asked_at
         if closed.outcome == "settled":
             direction = "up" if ask.count > ask.from_count else "down"
@@ -265,6 +269,14 @@ class Discovery:
         seen.last_error = str(fault)
         seen.auth_failures += isinstance(fault.__cause__, CloudRefused)
         log.warning("list_failed", because=seen.last_error, failures=seen.consecutive_failures)
+
+
+def _last_word(ask: Ask, watched: Watched) -> Arrival:
+    """Whether the call of an ask that is overdue arrived: one that was accepted may have been
+    undone.
+    """
+    told = arrival(ask, watched.deployment)
+    return Arrival.NO if told is Arrival.NO else Arrival.UNCLEAR
 
 
 def _hides_some(listing: Listing) -> bool:

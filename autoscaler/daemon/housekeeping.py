@@ -1,6 +1,6 @@
 """Keeps the Store small, and what the prober learned in it."""
 
-from autoscaler.core.cost import DAYS_KEPT
+from autoscaler.core.charging import DAYS_KEPT
 from autoscaler.core.model import Json
 from autoscaler.daemon.config import DAY_SECONDS, Live, Parts
 from autoscaler.daemon.fleet import Fleet

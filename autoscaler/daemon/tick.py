@@ -242,12 +242,7 @@ class Tick:
             return
         previous = watched.ask
         ask = Ask(count=decision.ask, from_count=decision.current, asked_at=now)
-        watched.ask = ask
-        watched.touch("ask")
-        if previous is None or not previous.is_open:
-            accounts.begin_ask(watched, at=now, book=self._book)
-        else:
-            accounts.charge(watched, at=now, book=self._book)
+        accounts.begin_ask(watched, ask, at=now, book=self._book)
         writing.orders.append(
             Order(deployment=watched.deployment, decision=decision, ask=ask, previous=previous)
         )
@@ -258,7 +253,8 @@ class Tick:
             watched = self._fleet.watched.get(order.deployment.id)
             if watched is not None:
                 watched.ask = order.previous
-                accounts.end_doubt(watched, Arrival.NO)
+                now = self._parts.clock.now()
+                accounts.end_ask(watched, at=now, book=self._book, arrived=Arrival.NO)
 
     def _is_news(self, decision: Decision) -> bool:
         """True if a decision says something else than the last written one, or it is time."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from autoscaler.core.charging import Day, Ledger
 from autoscaler.core.codec import decode, encode
-from autoscaler.core.cost import Day, Ledger
 from autoscaler.core.model import (
     Ask,
     Decision,
@@ -45,7 +45,7 @@ OPEN_DAYS = 2
 """Days that may still change: today, and yesterday until the first look of today."""
 
 ARCHIVED_KINDS = ("watch", "uptime", "uptime_days", "ledger", "ledger_days")
-KINDS = (*ARCHIVED_KINDS, "ledger_if_lost", "state", "ask", "orders", "slo")
+KINDS = (*ARCHIVED_KINDS, "state", "ask", "orders", "slo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,6 @@ class Watched:
     uptime: UptimeState = field(default_factory=UptimeState)
     slo: SloState = field(default_factory=SloState)
     ledger: Ledger = field(default_factory=Ledger)
-    ledger_if_lost: Ledger | None = None
-    """The account without the present ask, while it is unknown whether its call arrived."""
     decision: Decision | None = None
     """The latest one of this process."""
     notices: tuple[Notice, ...] = ()
@@ -205,8 +203,7 @@ _CONTENTS: Mapping[str, Callable[[Watched], object]] = {
     "ask": lambda w: w.ask,
     "orders": lambda w: w.orders,
     "slo": lambda w: w.slo,
-    "ledger": lambda w: _open_days(w.ledger),
-    "ledger_if_lost": lambda w: _open_days(w.ledger_if_lost),
+    "ledger": lambda w: replace(w.ledger, days=_newest(w.ledger.days)),
     "ledger_days": lambda w: LedgerDays(days=_older(w.ledger.days)),
     "uptime": lambda w: replace(w.uptime, days=_newest(w.uptime.days)),
     "uptime_days": lambda w: UptimeDays(days=_older(w.uptime.days)),
@@ -226,17 +223,10 @@ def restore(documents: Mapping[str, Json]) -> Watched:
     ledger = _read(Ledger, documents.get("ledger")) or watched.ledger
     days = _read(LedgerDays, documents.get("ledger_days")) or LedgerDays()
     watched.ledger = replace(ledger, days={**days.days, **ledger.days})
-    lost = _read(Ledger, documents.get("ledger_if_lost"))
-    if lost is not None:
-        watched.ledger_if_lost = replace(lost, days={**days.days, **lost.days})
     uptime = _read(UptimeState, documents.get("uptime")) or watched.uptime
     past = _read(UptimeDays, documents.get("uptime_days")) or UptimeDays()
     watched.uptime = replace(uptime, days={**past.days, **uptime.days})
     return watched
-
-
-def _open_days(ledger: Ledger | None) -> Ledger | None:
-    return None if ledger is None else replace(ledger, days=_newest(ledger.days))
 
 
 def _newest(days: Mapping[str, T]) -> dict[str, T]:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from autoscaler.core.billing import BILLABLE
+from autoscaler.core.passage import BILLABLE
 from autoscaler.core.words import Status
 from autoscaler.settings.section import Section
 from autoscaler.settings.units import MONEY_SCHEMA, Money

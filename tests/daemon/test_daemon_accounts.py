@@ -9,7 +9,7 @@ from helpers import Build, World, a_world
 from helpers_fakes import FakeCloud, a_deployment
 
 from autoscaler.core.billing import Price
-from autoscaler.core.cost import DAYS_KEPT
+from autoscaler.core.charging import DAYS_KEPT
 from autoscaler.ports import Batch, InventoryItem
 from autoscaler.store import MemoryStore
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kill_rig import ASKS, FAILS, POLL_SECONDS, SETTLING_SECONDS, WANTED, Rig, repeated, rig
 
+from autoscaler.core.charging import Ledger
 from autoscaler.core.codec import decode
-from autoscaler.core.cost import Ledger
 from autoscaler.emulator.ledger import DeploymentTruth, PriceChange, exact_bill
 from autoscaler.store import SqliteStore
 
@@ -71,10 +71,9 @@ def check_alert(story: Rig) -> None:
     assert statuses == ["firing", "resolved"] * (len(statuses) // 2), story.told
 
 
-def check_bill(story: Rig, unit: DeploymentTruth, *, within_filled: bool = False) -> None:
-    """The ledger against the platform's own bill over the same time, within one tick and what the
-    marked gaps leave open. `within_filled` also allows what they hold: a gap after a call that a
-    crash lost is filled at the count asked, which is known to be too much.
+def check_bill(story: Rig, unit: DeploymentTruth) -> None:
+    """The ledger against the platform's own bill over the same time, within one tick and what is
+    marked as uncertain.
     """
     store = SqliteStore(story.state)
     ledger = decode(Ledger, store.documents("ledger")[unit.id])
@@ -89,8 +88,10 @@ def check_bill(story: Rig, unit: DeploymentTruth, *, within_filled: bool = False
 
     expected = bill(ledger.at) - bill(ledger.began_at)
     tick = unit.price_per_gpu_hour * unit.gpu_count * WANTED * Decimal(2 * POLL_SECONDS) / 3600
-    doubt = sum((gap.uncertain for gap in ledger.gaps), Decimal(0))
-    if within_filled:
-        doubt += sum((gap.filled for gap in ledger.gaps), Decimal(0))
-    print(f"ledger {ledger.total}, bill {expected}, one tick {tick:.6f}, gaps leave {doubt}")
-    assert abs(ledger.total - expected) <= tick + doubt
+    off = ledger.total - expected
+    print(
+        f"ledger {ledger.total:.6f}, bill {expected:.6f}, off {off:+.6f}, one tick {tick:.6f},"
+        f" marked {ledger.uncertain:.6f}"
+    )
+    assert ledger.unsettled == ()
+    assert abs(off) <= tick + ledger.uncertain
