@@ -206,3 +206,25 @@ def test_text_is_cut_after_it_is_redacted() -> None:
 def test_a_password_in_an_address_is_taken_out() -> None:
     assert redact("https://ada:pw@host/x") == f"https://{HIDDEN}@host/x"
     assert json.dumps(redact("https://hooks.slack.com/services/T0/B0/xyz")).count("T0") == 0
+
+
+@pytest.mark.parametrize(
+    ("events", "bad", "told"),
+    [
+        (1, 1, []),
+        (149, 149, []),
+        (150, 3, ["trigger"]),
+        (2000, 39, []),
+    ],
+    ids=["a single bad probe", "the first bad minutes", "three allowed, three bad", "some left"],
+)
+def test_a_budget_is_spent_only_where_it_allowed_three_bad_probes(
+    events: int, bad: int, told: list[str]
+) -> None:
+    """At an objective of 98 % that is from 150 probes on; a total outage before that burns."""
+    left = 1.0 - (bad / events) / 0.02
+    view = replace(slo("ttft", rates=CALM, left=round(left, 9)), events=events, bad=bad)
+    story = Story()
+    for at in instants(T0, 5):
+        story.see(fleet(at, subject(at, slos=(view,), probes=(probe(at),))))
+    assert story.told("NeevErrorBudgetExhausted") == told
