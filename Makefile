@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DURATION ?=
 PORT ?= 9464
 
-.PHONY: help setup demo test test-fast test-slow test-day test-live lint format bench bench-policy lock reference clean
+.PHONY: help setup demo test test-fast test-slow test-day test-live lint format bench dashboards bench-policy lock reference clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -50,6 +50,9 @@ format: $(STAMP) ## format and fix
 
 bench: $(STAMP) ## figures: replica model, probe, exporter
 	@$(BIN)/pytest -q -s -m bench
+
+dashboards: $(STAMP) ## ask a real Prometheus all that the dashboards ask, of a real demo; five minutes
+	@$(BIN)/pytest -q -rs -s -m 'live and bench' tests/prometheus/test_prometheus_demo.py
 
 bench-policy: $(STAMP) ## all policies on all traces, about an hour; FAST=1 five minutes
 	@$(BIN)/python tests/bench/policy_grid.py

@@ -10,12 +10,20 @@ MINUTE = 60.0
 
 
 def point_of(
-    watched: Watched, decision: Decision, *, at: float, cost: CostView | None
+    watched: Watched,
+    decision: Decision,
+    *,
+    at: float,
+    tick_seconds: float,
+    cost: CostView | None,
 ) -> HistoryPoint:
-    """Return the minute that `at` lies in, as far as it has been seen."""
+    """Return the minute that `at` lies in, as far as it has been seen; where ticks are rarer than
+    minutes, with the probes since the tick before.
+    """
     start = at - at % MINUTE
+    since = start if tick_seconds <= MINUTE else min(start, at - tick_seconds)
     estimate = decision.estimate
-    probes = [p for p in watched.recent if start <= p.ended_at < start + MINUTE and p.counts]
+    probes = [p for p in watched.recent if since <= p.ended_at <= at and p.counts]
     per_replica = estimate.capacity_per_replica
 
     def need(load: float | None) -> float | None:

@@ -182,7 +182,9 @@ class Tick:
             writing.decisions.append(decision)
         self._intend(watched, decision, now, writing)
         view = accounts.view(watched, at=now, book=self._book)
-        writing.history.append((watched.id, point_of(watched, decision, at=now, cost=view)))
+        every = self._live.config.decide_seconds
+        point = point_of(watched, decision, at=now, tick_seconds=every, cost=view)
+        writing.history.append((watched.id, point))
         self._probing.follow(watched)
 
     def _record(

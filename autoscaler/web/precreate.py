@@ -6,6 +6,7 @@ Not all that could exist: reasons of decisions, transitions and rare profiles ap
 from collections.abc import Mapping
 from itertools import product
 
+from autoscaler.core.alerting.catalogue import CATALOGUE
 from autoscaler.web.catalogue_deployment import DIRECTIONS, SCALE_RESULTS
 from autoscaler.web.catalogue_probe import SLOS, TOKEN_TYPES
 from autoscaler.web.metric import OTHER, Metric
@@ -26,6 +27,9 @@ class Precreated:
 
     def fleet(self) -> None:
         """Create what has no deployment."""
+        for spec in CATALOGUE:
+            for to in ("firing", "resolved"):
+                self._zero("alerts_transitions_total", (spec.name, spec.severity, to))
         for level in ("warning", "error"):
             self._zero("log_messages_total", (level,))
         self._zero("state_write_failures_total", ())

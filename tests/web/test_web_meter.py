@@ -61,3 +61,27 @@ def test_tokens_a_second_come_from_the_stream_and_its_latency() -> None:
     meter.probe("a", probe, slo_bad={})
     tokens = meter.value("neevscale_probe_decode_tokens_total", "a", "short")
     assert math.isclose(tokens, 47)
+
+
+def test_every_gap_of_a_stream_is_counted() -> None:
+    meter = meter_at()
+    probe = replace(probe_of(0, NOW), token_times=((0.1, 1), (0.12, 2), (0.14, 3), (1.9, 4)))
+    meter.probe("a", probe, slo_bad={})
+    gaps = meter.histograms["neevscale_probe_inter_chunk_latency_seconds"]
+    edges = gaps.metric.edges
+    counts = gaps.counts("a", "short")
+    assert counts[edges.index(0.025)] == 2
+    assert counts[edges.index(2.5)] == 1
+
+
+def test_each_alert_can_begin_and_end_from_zero() -> None:
+    """A child that begins at 1 is no increase: Prometheus would never see the first alert."""
+    keys = set(meter_at().counters["neevscale_alerts_transitions_total"].keys())
+    assert ("NeevDeploymentFailed", "critical", "firing") in keys
+    assert ("NeevDeploymentFailed", "critical", "resolved") in keys
+
+
+def test_a_write_of_the_state_that_failed_is_counted() -> None:
+    meter = meter_at()
+    meter.state_write_failed()
+    assert meter.value("neevscale_state_write_failures_total") == 1
