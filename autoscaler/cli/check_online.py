@@ -28,6 +28,7 @@ class Seen:
     deployment: Deployment
     policy: Policy
     quote: Quote | None
+    """None = its price is unknown."""
     probe: ProbeResult | None
     """None where it was not probed: not ready, or no endpoint."""
 

@@ -53,7 +53,9 @@ class Reloads:
     """What became of the last reload."""
 
     failed_at: float | None = None
+    """Instant of a reload that was refused; None = the last one was not."""
     error: str = ""
+    """Why it was refused."""
 
 
 class AlertDesk:

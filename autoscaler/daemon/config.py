@@ -39,19 +39,27 @@ class Config:
     policy_for: Callable[[Deployment], Policy]
     """The effective policy of one deployment."""
     version: str = ""
+    """Of this program, for the log."""
     discover_seconds: float = 15.0
+    """How often the fleet is listed. HPA's interval, as is the next."""
     decide_seconds: float = 15.0
+    """How often each deployment is decided on."""
     notify_seconds: float = 1.0
     """How often the outbox is looked at; new rows are also sent at once."""
     pump_seconds: float = 1.0
     """How often the plan of probes is looked at where none is due: it changes with every tick."""
     signals_seconds: float = 15.0
+    """How often the extra signals are read."""
     inventory_seconds: float = 600.0
+    """How often prices and free GPUs are read: they change seldom."""
     heartbeat_seconds: float = 60.0
+    """How often the dead man's switch hears of us."""
     prune_seconds: float = 3600.0
+    """How often the state is cleaned of what is too old."""
     keep_seconds: float = 30 * DAY_SECONDS
     """How long history, decisions and delivered notifications are kept."""
     keep_observations_seconds: float = 7 * DAY_SECONDS
+    """How long what `replay` needs is kept, which is most of the file."""
     prices_for: Callable[[Deployment], tuple[Price, ...]] = lambda _: ()
     """Prices of a deployment's GPU-hour over time, oldest first; empty = the inventory's."""
     currency: str | None = None

@@ -28,14 +28,19 @@ class ControlPlane:
     last_success_at: float | None = None
     """Instant of the last complete list of this process."""
     last_error: str = ""
+    """Why the last list failed or was not complete; empty when it was."""
     consecutive_failures: int = 0
+    """Lists in a row that could not be read."""
     complete_lists: int = 0
     """Complete lists in a row."""
     invalid_items: tuple[str, ...] = ()
+    """One sentence for each item of the last list that could not be read."""
     requests: int = 0
     """Calls since the last look of the alert engine."""
     errors: int = 0
+    """Those of the `requests` that failed."""
     auth_failures: int = 0
+    """Lists that were refused for the credential since the last one that was not."""
 
     def view(
         self, now: float, *, since: float, poll_seconds: float, expires_at: float | None
@@ -65,7 +70,9 @@ class Fleet:
     outgoing: dict[tuple[str, str], Json] = field(default_factory=dict)
     """Documents of no watched deployment for the next commit."""
     inventory: tuple[InventoryItem, ...] = ()
+    """As last read; empty where it never was."""
     inventory_at: float | None = None
+    """Instant of that reading; None = there was none."""
 
     def __iter__(self) -> Iterator[Watched]:
         return iter(sorted(self.watched.values(), key=lambda w: (w.name, w.id)))

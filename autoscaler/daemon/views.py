@@ -42,6 +42,7 @@ class Scene:
     probing: Probing
     live: Live
     started_at: float
+    """Instant of the daemon's start."""
     warnings: tuple[str, ...] = ()
     """Sentences of the start that stay true, e.g. about the state file."""
 

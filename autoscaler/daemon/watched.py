@@ -56,6 +56,7 @@ class Sighting:
     read_at: float
     """Instant just before the read left that `deployment` comes from."""
     first_seen_at: float
+    """Instant of the first list that named it."""
     endpoint_url: str | None = None
     """The last endpoint seen: through our own transitions it goes on being probed."""
     confirmed_failed: bool = False
@@ -85,6 +86,7 @@ class Objectives:
     """Views of the error budgets, with what they were taken of."""
 
     at: float
+    """Instant at which they were taken."""
     state: SloState
     limits: Thresholds
     views: tuple[SloView, ...]
@@ -97,6 +99,7 @@ class Watched:
     sighting: Sighting
     state: State = field(default_factory=State)
     ask: Ask | None = None
+    """Our latest ask, closed ones too; None = there is none."""
     orders: Orders = field(default_factory=Orders)
     uptime: UptimeState = field(default_factory=UptimeState)
     slo: SloState = field(default_factory=SloState)
@@ -104,6 +107,7 @@ class Watched:
     decision: Decision | None = None
     """The latest one of this process."""
     notices: tuple[Notice, ...] = ()
+    """Of the latest step."""
     missing_lists: int = 0
     """Complete lists in a row that did not name it."""
     inbox: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=INBOX))
@@ -111,7 +115,9 @@ class Watched:
     signals: tuple[Signal, ...] = ()
     """The newest extra readings."""
     unseen_by_alerts: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=INBOX))
+    """Results since the last look of the alert engine."""
     recent: deque[ProbeResult] = field(default_factory=lambda: deque(maxlen=RECENT))
+    """The last results, oldest first."""
     inflight: dict[int, float] = field(default_factory=dict)
     """Number of each probe in flight to the instant at which it was sent."""
     dirty: set[str] = field(default_factory=set)
@@ -119,6 +125,7 @@ class Watched:
     objectives: Objectives | None = None
     """The newest views of `slo`; None = none taken yet."""
     slo_written_at: float = 0.0
+    """Instant at which `slo` was last written."""
     closed_days: str = ""
     """The newest day when the documents of closed days were written."""
 
