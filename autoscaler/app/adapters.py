@@ -1,6 +1,7 @@
 """Settings to the adapters of both planes, the state file and the web server."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from autoscaler.cloud import CloudClient, CloudConfig, ReadLimits
@@ -63,12 +64,15 @@ def build_prober(
     clock: Clock,
     sampler: LagSampler | None,
     canaries: Canaries | None = None,
+    scheduled_by: Settings | None = None,
 ) -> CompletionProber:
     """Return the prober; `sampler` None = the loop is taken to be never late (virtual time),
-    `canaries` None = those of the settings. It closes them.
+    `canaries` None = those of the settings. It closes them. `scheduled_by` are the settings of the
+    schedule that it serves, None = the same.
     """
+    schedule = _schedule(scheduled_by or settings)
     return CompletionProber(
-        probe_config(settings),
+        replace(probe_config(settings), schedule=schedule),
         clock=clock,
         sampler=sampler,
         canaries=canaries or build_canaries(settings, clock=clock),

@@ -9,6 +9,7 @@ import structlog
 from autoscaler.app import adapters, receivers, translate
 from autoscaler.app.lag import LagMeter
 from autoscaler.app.switch import SwitchedNotifier
+from autoscaler.app.switched_prober import Probing, SwitchedProber
 from autoscaler.clock import LoopEvery, SchedulerEvery, SystemClock
 from autoscaler.cloud import CloudClient
 from autoscaler.daemon.config import Config, Parts, no_heartbeat
@@ -54,6 +55,7 @@ class App:
         self.read = read
         self.meter = LagMeter(adapters.meter_config(settings), clock=seams.clock.now)
         self._parts: _Running | None = None
+        self.started_with = settings
 
     @property
     def console(self) -> Console:
@@ -99,8 +101,10 @@ class App:
             raise ValueError("this daemon was started without a configuration to read again")
         after = self.read()
         running = self._running
+        probing = running.probing_of(after)
         running.notifier.swap(running.outbox_of(after))
-        changed = translate.changes(self.settings, after)
+        running.prober.swap(probing)
+        changed = translate.changes(self.settings, after, started=self.started_with)
         self.settings = after
         return translate.daemon_config(after), changed
 
@@ -131,6 +135,7 @@ class _Running:
     store: Store
     cloud: CloudClient
     notifier: SwitchedNotifier
+    prober: SwitchedProber
     heartbeat_http: Http
     daemon: Daemon
     web: WebServer
@@ -147,12 +152,15 @@ class _Running:
         heartbeat_http = Http(clock)
         sampler = None if seams.virtual else LagSampler(clock, meter)
         board = JobBoard(clock, meter)
-        canaries = adapters.build_canaries(settings, clock=clock)
+        prober = SwitchedProber(
+            _probing(app, settings, sampler),
+            resume=(lambda: None) if sampler is None else sampler.start,
+        )
         parts = Parts(
             clock=clock,
             every=_every(seams, board),
             cloud=cloud,
-            prober=adapters.build_prober(settings, clock=clock, sampler=sampler, canaries=canaries),
+            prober=prober,
             plan=adapters.build_plan(settings, meter, seams.rng),
             store=store,
             notifier=notifier,
@@ -162,7 +170,7 @@ class _Running:
             test_alert=notifier.test,
             reload=app.reload if app.read is not None else None,
             loop_lag=meter.loop_lag_p99,
-            is_offline=canaries.is_offline if settings.probe.canaries else None,
+            is_offline=prober.is_offline,
             rng=seams.rng,
         )
         daemon = Daemon(parts, _config(settings, store), board=board)
@@ -171,6 +179,7 @@ class _Running:
             store=store,
             cloud=cloud,
             notifier=notifier,
+            prober=prober,
             heartbeat_http=heartbeat_http,
             daemon=daemon,
             web=_web(settings, daemon.console, meter),
@@ -180,6 +189,12 @@ class _Running:
     def outbox_of(self, settings: Settings) -> Outbox:
         """Return the outbox that other settings want."""
         return _outbox(settings, _lanes(self.app, self.store))
+
+    def probing_of(self, settings: Settings) -> Probing:
+        """Return the prober that other settings want. It goes by the schedule it was started with,
+        as the plan of probes does.
+        """
+        return _probing(self.app, settings, self.sampler)
 
     async def discard(self) -> None:
         """Close what the daemon does not close itself."""
@@ -215,6 +230,18 @@ def _lanes(app: App, store: Store) -> LaneParts:
 def _outbox(settings: Settings, lanes: LaneParts) -> Outbox:
     rules = receivers.alert_rules(settings)
     return build_outbox(receivers.receiver_configs(settings), lanes, rules=rules)
+
+
+def _probing(app: App, settings: Settings, sampler: LagSampler | None) -> Probing:
+    canaries = adapters.build_canaries(settings, clock=app.seams.clock)
+    prober = adapters.build_prober(
+        settings,
+        clock=app.seams.clock,
+        sampler=sampler,
+        canaries=canaries,
+        scheduled_by=app.started_with,
+    )
+    return Probing(prober, canaries if settings.probe.canaries else None)
 
 
 def _heartbeat(settings: Settings, http: Http, clock: Clock) -> Callable[[], Awaitable[None]]:

@@ -9,8 +9,20 @@ from autoscaler.core.policy import Policy
 from autoscaler.daemon.config import Config
 from autoscaler.settings import Settings
 
-RESTART_NEEDED = ("cloud", "inference", "probe", "web", "state", "log")
+RESTART_NEEDED = ("cloud", "web", "state", "log")
 """Sections whose changes only a restart brings into force: sockets, sessions, files."""
+
+RESTART_NEEDED_OF_PROBES = (
+    "jitter_ratio",
+    "min_output_tokens",
+    "max_output_tokens",
+    "tokens_per_minute",
+    "profiles",
+    "liveness",
+    "engine_metrics",
+    "promql",
+)
+"""Settings under `probe` of which that holds too: when what is probed, and the extra signals."""
 
 MEMORY_WARNING = (
     "State is kept in memory only (state.path is :memory:): after a restart alerts, cost totals and"
@@ -70,23 +82,45 @@ def daemon_config(settings: Settings) -> Config:
     )
 
 
-def changes(before: Settings, after: Settings) -> str:
-    """Return what a reload changes, as a sentence: sections only, for values may be secret."""
+def changes(before: Settings, after: Settings, *, started: Settings | None = None) -> str:
+    """Return what a reload changes, as a sentence: names only, for values may be secret. What
+    differs from the settings that it was `started` with, and cannot be swapped, is named at every
+    reload until the restart.
+    """
     changed = [
         name for name in Settings.model_fields if getattr(before, name) != getattr(after, name)
     ]
-    if not changed:
-        return "Nothing changed."
     taken = [name for name in changed if name not in RESTART_NEEDED]
-    waiting = [name for name in changed if name in RESTART_NEEDED]
-    if before.intervals.probe_seconds != after.intervals.probe_seconds:
-        waiting.append("intervals.probe_seconds")
+    if "probe" in taken and not _probes_differently(before, after):
+        taken.remove("probe")
+    waiting = _waiting(before if started is None else started, after)
     words = []
     if taken:
         words.append(f"In force now: {', '.join(taken)}.")
     if waiting:
         words.append(f"Changed, but in force only after a restart: {', '.join(waiting)}.")
-    return " ".join(words)
+    return " ".join(words) or "Nothing changed."
+
+
+def _probes_differently(before: Settings, after: Settings) -> bool:
+    fixed = set(RESTART_NEEDED_OF_PROBES)
+    return before.probe.model_dump(exclude=fixed) != after.probe.model_dump(exclude=fixed)
+
+
+def _waiting(started: Settings, after: Settings) -> list[str]:
+    """Return the names of what differs and only a restart brings into force."""
+    names = [name for name in RESTART_NEEDED if getattr(started, name) != getattr(after, name)]
+    names += [
+        f"probe.{name}"
+        for name in RESTART_NEEDED_OF_PROBES
+        if getattr(started.probe, name) != getattr(after.probe, name)
+    ]
+    if started.intervals.probe_seconds != after.intervals.probe_seconds:
+        names.append("intervals.probe_seconds")
+    reads_engines = started.probe.engine_metrics.enabled
+    if reads_engines and started.inference.allowed_hosts != after.inference.allowed_hosts:
+        names.append("inference.allowed_hosts, for probe.engine_metrics")
+    return names
 
 
 def _warnings(settings: Settings) -> tuple[str, ...]:

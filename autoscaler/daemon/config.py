@@ -133,6 +133,6 @@ class Parts:
     """None = this daemon cannot be reloaded."""
     loop_lag: Callable[[], float | None] = lambda: None
     """99th percentile of the loop's lag, seconds; None = not measured (virtual time has none)."""
-    is_offline: Callable[[], Awaitable[bool]] | None = None
-    """Whether our own network is lost, by the canaries; None = there are none to ask."""
+    is_offline: Callable[[], Awaitable[bool | None]] | None = None
+    """Whether our own network is lost, by the canaries; returns None where there are none."""
     rng: random.Random = field(default_factory=random.Random)

@@ -152,6 +152,22 @@ def test_a_reload_names_what_only_a_restart_brings() -> None:
     assert translate.changes(before, before) == "Nothing changed."
 
 
+def test_what_waits_for_a_restart_is_named_at_every_reload_until_then() -> None:
+    started = settings()
+    after = settings(probe={"profiles": [], "require_done": False})
+    said = translate.changes(started, after)
+    assert said == (
+        "In force now: probe. Changed, but in force only after a restart: probe.profiles."
+    )
+    again = translate.changes(after, after, started=started)
+    assert again == "Changed, but in force only after a restart: probe.profiles."
+
+
+def test_a_change_that_only_waits_is_not_called_in_force() -> None:
+    said = translate.changes(settings(), settings(probe={"tokens_per_minute": 700}))
+    assert said == "Changed, but in force only after a restart: probe.tokens_per_minute."
+
+
 class _Frozen:
     def now(self) -> float:
         return 0.0
