@@ -131,3 +131,15 @@ async def test_a_url_that_apprise_does_not_know_is_refused_for_good() -> None:
     with pytest.raises(NotDelivered, match="form") as caught:
         await AppriseReceiver(config).send(Attempt(row=row(), at=EPOCH))
     assert caught.value.permanent
+
+
+async def test_where_apprise_is_not_installed_the_extra_to_install_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried again: once the extra is installed, what waited is delivered."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    config = AppriseConfig(name="tail", url=lambda: "json://127.0.0.1/very-secret")
+    with pytest.raises(NotDelivered, match=r"pip install 'neevscale\[apprise\]'") as caught:
+        await AppriseReceiver(config).send(Attempt(row=row(), at=EPOCH))
+    assert not caught.value.permanent
+    assert "very-secret" not in str(caught.value)
