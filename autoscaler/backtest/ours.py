@@ -28,6 +28,9 @@ EPOCH = 1_767_225_600.0
 PROBE_TIMEOUT_SECONDS = 30.0
 """Deadline of the first token (SEMANTICS 2)."""
 
+MOST_PREFILL = 0.9
+"""Largest share of a replica's time that goes to prompts; prompts join during it as well."""
+
 PROBES_PER_SLOT = {Attention.DOUBT: 3, Attention.STEADY: 1, Attention.OVERLOAD: 1}
 """Probes in 15 s; when idle and steady, one in every other slot."""
 
@@ -125,7 +128,8 @@ class ProbeMaker:
         count = int(np.clip(round(1.0 / pace), 24, 128)) - 1
         gaps = pace * (1.0 + self.path.step_jitter_ratio * self.rng.standard_normal(count))
         if prefill > 0.0 and not self.path.deaf:
-            joined = int(self.rng.poisson(rate * count * pace))
+            share = min(MOST_PREFILL, rate * prefill)
+            joined = int(self.rng.poisson(rate * count * pace / (1.0 - share)))
             spread = self.rng.lognormal(-0.32, 0.8, joined)
             np.add.at(gaps, self.rng.integers(0, count, joined), prefill * spread)
         return np.maximum(gaps, 0.2 * pace)

@@ -81,7 +81,12 @@ def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]
 
 def _with_lesson(state: State, now: float) -> State:
     learning = lesson(state.learning, state.samples, now=now)
-    return state if learning is state.learning else replace(state, learning=learning)
+    if learning is state.learning:
+        return state
+    overload = state.overload
+    if learning.mixes != state.learning.mixes:
+        overload = queues.forgotten(overload)
+    return replace(state, learning=learning, overload=overload)
 
 
 def _forgotten(state: State, identity: str) -> State:

@@ -20,6 +20,7 @@ from autoscaler.core.pairs import (
     paired,
     rate_at,
     rates_of,
+    reach,
     span,
 )
 from autoscaler.core.window import Sample
@@ -46,6 +47,12 @@ times the idle latency.
 """
 IDLE_EVENTS = 1.5
 """Arrivals added for that upper end."""
+IDLE_RATIO = 1.1
+"""... and only within a tenth of the lowest latency known ..."""
+IDLE_SPAN = 2.0
+"""... where latency has gone up to this multiple of it: another mix of traffic may be too quiet to
+hear, and a fleet that follows its load is never idle. Silence alone is not idleness.
+"""
 IDLE_WEIGHT = 0.2
 """Weight of a new idle minute in the mean of them."""
 FIT_SECONDS = 300.0
@@ -68,8 +75,9 @@ SURPRISE = 9.0
 """Squared deviation, in variances, from which a chunk is not drift."""
 CHANGED = 3
 """Surprises in a row from which the mix counts as changed."""
-FORGOTTEN_SHARE = 0.1
-"""Weight left of the old mix's pairs."""
+FORGOTTEN_EVENTS = 40.0
+"""Arrivals that the old mix's pairs are worth from then on: enough to start from, soon outweighed.
+"""
 
 
 def _plain(ratio: float) -> float:
@@ -120,6 +128,8 @@ class Learning:
     drift_variance: float = 0.0
     surprises: int = 0
     """Surprising chunks in a row."""
+    mixes: int = 0
+    """How often the mix of traffic has changed so far."""
     chunk_from: float = 0.0
     """Instant from which samples wait for the next chunk; 0 before the first."""
 
@@ -186,9 +196,12 @@ def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
     if not learning.audible:
         return learning
     most = (chunk.prompts + IDLE_EVENTS) / chunk.seconds
+    itl = chunk.itl * math.exp(-learning.drift)
+    low, high = reach(learning.pairs)
+    if itl > IDLE_RATIO * low or high < IDLE_SPAN * low:
+        return learning
     if most > IDLE_SHARE * rate_at(learning.rates, math.log(3.0)):
         return learning
-    itl = chunk.itl * math.exp(-learning.drift)
     if learning.idle_itl is not None:
         itl = learning.idle_itl + IDLE_WEIGHT * (itl - learning.idle_itl)
     return replace(learning, idle_itl=itl, idle_at=now)
@@ -253,9 +266,10 @@ def _surprised(learning: Learning) -> Learning:
         return replace(learning, surprises=learning.surprises + 1)
     return replace(
         learning,
-        pairs=faded(learning.pairs, FORGOTTEN_SHARE),
+        pairs=faded(learning.pairs, FORGOTTEN_EVENTS),
         full_prompts=0.0,
         full_seconds=0.0,
+        mixes=learning.mixes + 1,
         surprises=0,
         fitted_at=0.0,
     )

@@ -52,7 +52,9 @@ class Overload:
     plateaus: tuple[float, ...] = ()
     """Median ITL of past spells, seconds, oldest first: the batch is full there (E3)."""
     highest_itl: float | None = None
-    """Highest mean ITL of a window without any queue: the batch was not full there."""
+    """Highest mean ITL of a window without any queue since the last plateau: the batch was not full
+    there.
+    """
     load: float | None = None
     """Load that this spell's slope told last, replicas' worth; None = none yet."""
     ended_at: float | None = None
@@ -118,9 +120,10 @@ def _with(overload: Overload, sample: Sample, threshold: float) -> Overload:
 def _ended(overload: Overload, at: float) -> Overload:
     if overload.shown_since is None:
         return overload
-    plateaus = overload.plateaus
+    plateaus, highest = overload.plateaus, overload.highest_itl
     if overload.is_shown and len(overload.itls) >= 3:
         plateaus = (*plateaus, median(overload.itls))[-KEPT_PLATEAUS:]
+        highest = None  # an older bound from below does not beat a plateau that was watched
     ended_at = at if overload.is_shown else overload.ended_at
     return replace(
         overload,
@@ -128,9 +131,15 @@ def _ended(overload: Overload, at: float) -> Overload:
         shown_since=None,
         itls=(),
         plateaus=plateaus,
+        highest_itl=highest,
         load=None,
         ended_at=ended_at,
     )
+
+
+def forgotten(overload: Overload) -> Overload:
+    """Forget where the batch was full: the traffic's mix has changed, and with it its lengths."""
+    return replace(overload, plateaus=(), highest_itl=None)
 
 
 def plateau(overload: Overload) -> float | None:

@@ -25,10 +25,14 @@ REACH = 0.12
 HALF_LIFE_SECONDS = 2 * 86_400.0
 LEAST_SECONDS = 0.05
 """A bin with less listening left is dropped."""
-LEAST_EVENTS = 12.0
-"""Arrivals in the upper half below which nothing is said."""
-AUDIBLE_LOG, AUDIBLE_SIGMAS = 0.2, 1.0
-"""The upper half must be heard more often by a fifth, and by a standard deviation more."""
+LEAST_EVENTS = 24.0
+"""Arrivals below which nothing is said."""
+AUDIBLE_SLOPE, AUDIBLE_SIGMAS = 0.25, 1.0
+"""What is heard must rise with latency by this power of it, and by a standard deviation more."""
+OVERDISPERSION = 4.0
+"""Variance of what is heard in neighbouring minutes over that of a Poisson count: they share one
+spell of load.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +63,9 @@ def paired(pairs: Pairs, *, itl: float, events: float, seconds: float, at: float
     return Pairs(bins=tuple((i, *sums[i]) for i in sorted(sums)), at=at)
 
 
-def faded(pairs: Pairs, share: float) -> Pairs:
-    """Keep only a share of the weight: the traffic's mix has changed."""
+def faded(pairs: Pairs, most_events: float) -> Pairs:
+    """Weigh down to so many arrivals: the traffic's mix has changed."""
+    share = min(1.0, most_events / max(1e-9, sum(events for _, events, _ in pairs.bins)))
     return Pairs(bins=tuple((i, e * share, s * share) for i, e, s in pairs.bins), at=pairs.at)
 
 
@@ -78,33 +83,48 @@ def is_audible(pairs: Pairs) -> bool:
     """True if more is heard where latency is higher: else what is heard is not the load.
 
     Prompts too short to hear, cached ones and mere jitter give counts that do not follow latency.
+    The slope of ln(arrivals) over ln(ITL), weighted by the arrivals: the plain line has
+    1 / (ITL/alpha - 1), so 1 at half the capacity and 0.5 at two thirds, however little of the line
+    a steady fleet shows.
     """
-    half = sum(seconds for _, _, seconds in pairs.bins) / 2.0
-    low, high, seen = [0.5, 0.0], [0.0, 0.0], 0.0
-    for _, events, seconds in pairs.bins:
-        side = low if not low[1] or seen + seconds <= half else high
-        side[0] += events
-        side[1] += seconds
-        seen += seconds
-    if high[0] < LEAST_EVENTS or low[1] <= 0.0:
+    seen = [
+        (index * FINE, math.log(events / seconds), events)
+        for index, events, seconds in pairs.bins
+        if events >= 1.0
+    ]
+    total = sum(events for _, _, events in seen)
+    if total < LEAST_EVENTS:
         return False
+    middle_itl = sum(itl * events for itl, _, events in seen) / total
+    middle_rate = sum(rate * events for _, rate, events in seen) / total
+    spread = sum(events * (itl - middle_itl) ** 2 for itl, _, events in seen)
+    if spread <= 0.0:
+        return False
+    together = sum(e * (itl - middle_itl) * (rate - middle_rate) for itl, rate, e in seen)
     # the variance of the logarithm of a Poisson rate is 1 / events
-    ratio = math.log(high[0] / high[1] * low[1] / low[0])
-    return ratio > AUDIBLE_LOG + AUDIBLE_SIGMAS * math.sqrt(1.0 / high[0] + 1.0 / low[0])
+    return together / spread > AUDIBLE_SLOPE + AUDIBLE_SIGMAS * math.sqrt(OVERDISPERSION / spread)
 
 
 def span(pairs: Pairs) -> float:
     """How far latency went: its 90 % quantile over its 10 % one, by time listened; 1 for none."""
+    low, high = reach(pairs, share=0.1)
+    return high / low
+
+
+def reach(pairs: Pairs, *, share: float = 0.02) -> tuple[float, float]:
+    """Lowest and highest ITL, seconds, less this share of the time listened at either end; the
+    same number twice for none.
+    """
     total = sum(seconds for _, _, seconds in pairs.bins)
     low = high = None
     seen = 0.0
     for index, _, seconds in pairs.bins:
         seen += seconds
-        if low is None and seen >= 0.1 * total:
+        if low is None and seen >= share * total:
             low = index
-        if high is None and seen >= 0.9 * total:
+        if high is None and seen >= (1.0 - share) * total:
             high = index
-    return 1.0 if low is None or high is None else itl_of(high) / itl_of(low)
+    return (1.0, 1.0) if low is None or high is None else (itl_of(low), itl_of(high))
 
 
 def rates_of(pairs: Pairs, prior: Callable[[float], float], alpha: float) -> Rates:

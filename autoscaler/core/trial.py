@@ -30,7 +30,9 @@ class Trial:
     """Upper end of the prediction for the new count, seconds."""
     failed: bool = False
     itl_after: float | None = None
-    """Mean ITL that came, once it failed; else None."""
+    """Lower end of the mean ITL that came, seconds, once it failed; else None. Alpha is solved from
+    this end: one noisy step moves it no further than what came must mean.
+    """
 
 
 def judged(
@@ -47,9 +49,9 @@ def judged(
         return trial
     itls = [s.itl for s in samples if s.at >= settled_at and s.itl is not None]
     if len(itls) >= JUDGED_BY:
-        mean = fmean(itls)
-        if mean - 1.64 * pstdev(itls) / sqrt(len(itls)) > trial.itl_predicted:
-            return replace(trial, failed=True, itl_after=mean)
+        least = fmean(itls) - 1.64 * pstdev(itls) / sqrt(len(itls))
+        if least > trial.itl_predicted:
+            return replace(trial, failed=True, itl_after=least)
     return trial if now - settled_at < PASSED_SECONDS else None
 
 
