@@ -5,7 +5,7 @@ concurrency target is a share of the concurrency that the SLO allows on this mix
 the rate it allows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,9 @@ from autoscaler.core.words import Mode
 
 EVALUATIONS = 5
 """Targets tried per policy and workload (SEMANTICS 7)."""
+
+MORE_EVALUATIONS = 3
+"""Targets tried for each further attainment, between what is known."""
 
 OURS = "neevscale"
 
@@ -118,7 +121,7 @@ def _static(world: World, target: float, seed: int) -> SlotPolicy:
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
-        Contender(name=OURS, kind="ours", build=build_ours, span=lambda _world: (0.45, 1.0)),
+        Contender(name=OURS, kind="ours", build=build_ours, span=lambda _world: (0.45, 1.2)),
         replace(_by_concurrency(baselines.hpa_concurrency), name="hpa-concurrency"),
         Contender(
             name="hpa-queue",
@@ -149,7 +152,7 @@ CONTENDERS: dict[str, Contender] = {
                 target=target,
                 hold_seconds=max(600.0, world.cold_start_seconds),
             ),
-            span=lambda _world: (0.45, 1.0),
+            span=lambda _world: (0.45, 1.2),
         ),
         Contender(
             name="oracle-foresight",
@@ -163,16 +166,27 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def sweep(
-    contender: Contender, world: World, *, wanted: float, seed: int
+    contender: Contender,
+    world: World,
+    *,
+    wanted: float,
+    seed: int,
+    known: Sequence[tuple[float, Run]] = (),
 ) -> list[tuple[float, Run]]:
     """Return (target, run) pairs around the wanted attainment, found by bisection of the target.
 
     Attainment falls as the target rises; five evaluations leave the two neighbours of the wanted
-    one within a few percent of each other, which is where a frontier is read.
+    one within a few percent of each other, which is where a frontier is read. `known`: pairs from a
+    sweep for another attainment, from which this one goes on.
     """
     low, high = contender.span(world)
-    tried: list[tuple[float, Run]] = []
-    for _ in range(EVALUATIONS):
+    for target, run in known:
+        if run.attainment >= wanted:
+            low = max(low, target)
+        else:
+            high = min(high, target)
+    tried = list(known)
+    for _ in range(MORE_EVALUATIONS if known else EVALUATIONS):
         target = float(np.sqrt(low * high))
         run = simulate(contender.build(world, target, seed), world)
         tried.append((target, run))

@@ -17,7 +17,7 @@ from autoscaler.backtest import clairvoyant
 from autoscaler.backtest.contenders import CONTENDERS, sweep
 from autoscaler.backtest.load import Objective, factor_for_peak, load_of
 from autoscaler.backtest.measures import Score, score
-from autoscaler.backtest.slots import World
+from autoscaler.backtest.slots import Run, World
 from autoscaler.backtest.trace import DAY, SHAPES, Trace, read_trace, synthetic
 from autoscaler.emulator.physics import Physics
 from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
@@ -107,8 +107,9 @@ def compute(cell: Cell) -> list[Result]:
     static = float(need.max() * len(need))
     results = []
     for name in cell.names:
+        tried: list[tuple[float, Run]] = []
         for wanted in cell.attainments:
-            tried = sweep(CONTENDERS[name], world, wanted=wanted, seed=cell.seed)
+            tried = sweep(CONTENDERS[name], world, wanted=wanted, seed=cell.seed, known=tried)
             scored = score([run for _, run in tried], best, wanted=wanted, static_cost=static)
             results.append(Result(cell=cell, contender=name, wanted=wanted, score=scored))
     return results
