@@ -35,11 +35,11 @@ LOADS: Mapping[str, PastLoad] = {
     "chat": PastLoad(
         mix=Mix(prompt=Lengths(typical=2500, p95=5000), output=Lengths(typical=2400, p95=4800)),
         shapes=(
-            Shape(kind=ShapeKind.DAY, low=0.08, high=1.1, start_seconds=-11 * HOUR_SECONDS),
+            Shape(kind=ShapeKind.DAY, low=0.08, high=0.85, start_seconds=-11 * HOUR_SECONDS),
             Shape(
                 kind=ShapeKind.SPIKE,
                 low=0.0,
-                high=0.7,
+                high=0.6,
                 start_seconds=-5 * HOUR_SECONDS,
                 length_seconds=2400.0,
                 rise_seconds=300.0,
@@ -61,10 +61,10 @@ LOADS: Mapping[str, PastLoad] = {
             Shape(
                 kind=ShapeKind.SPIKE,
                 low=0.0,
-                high=2.6,
+                high=2.0,
                 start_seconds=-18.8 * HOUR_SECONDS,
                 length_seconds=3000.0,
-                rise_seconds=1200.0,
+                rise_seconds=1800.0,
                 period_seconds=6 * HOUR_SECONDS,
             ),
         ),

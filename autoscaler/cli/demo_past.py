@@ -24,6 +24,7 @@ from autoscaler.daemon.loop import Daemon
 from autoscaler.emulator.direct import DirectCloud
 from autoscaler.emulator.direct_platform import ORIGIN, DirectPlatform
 from autoscaler.emulator.direct_probing import DirectProber
+from autoscaler.emulator.faults import Fault
 from autoscaler.emulator.recording import Recording
 from autoscaler.emulator.scenario import Scenario
 from autoscaler.emulator.server import Emulator
@@ -213,16 +214,24 @@ class Past:
             unit.fleet.feed(load.requests(platform.now(), seed=self._live.seed))
 
     def _hand_over(self) -> None:
-        """Give the platform the live scenario's load and events, from now on."""
+        """Give the platform the live scenario's load, events and faults, from now on."""
         for plan in self._live.deployments:
             source = plan.workload or plan.recording
             if source is not None:
                 self._feed(plan.name, source)
         platform = self.emulator.platform
         elapsed = platform.now() - platform.timeline.started_at
+        for fault in self._live.faults:
+            self.emulator.faults.add(_later(fault, elapsed))
         self.emulator.scenario = replace(
             self._live,
             events=tuple(
                 replace(event, at_seconds=event.at_seconds + elapsed) for event in self._live.events
             ),
         )
+
+
+def _later(fault: Fault, seconds: float) -> Fault:
+    """Return a fault whose window begins and ends so much later."""
+    end = None if fault.end_seconds is None else fault.end_seconds + seconds
+    return replace(fault, start_seconds=fault.start_seconds + seconds, end_seconds=end)
