@@ -32,9 +32,10 @@ IDLE_SIGMA = 0.03
 """Deviation of ln alpha about the mean ITL of idle minutes."""
 LEAST_BUSY = 0.01
 """1 - alpha/ITL below which nothing is told apart from idle."""
-TRUSTED_SIGMA = 0.15
+TRUSTED_SIGMA = 0.2
 """Deviation of ln alpha at which the line fixes alpha: the load is read by pairs, so alpha only
-enters through a default objective, where it weighs half or less.
+enters through a default objective, where it weighs half or less; and what it does to the load
+shrinks as a fleet that goes down comes nearer to its objective.
 """
 
 

@@ -35,6 +35,8 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         line=seen.line,
         slope=seen.slope,
         queue_load=state.overload.load,
+        queue_since=state.overload.shown_since,
+        grew_from=_grew_from(state),
         queueing=state.overload.is_suspected or seen.recovering,
         headroom=headroom_of(state, policy),
         hold_seconds=hold,
@@ -77,6 +79,11 @@ def _asked_from(state: State, at: float, period: float, *, up: bool) -> int | No
         if at - mark.asked_at < period and (mark.count > mark.from_count) is up:
             return mark.from_count
     return None
+
+
+def _grew_from(state: State) -> int | None:
+    marks = state.counts.asks
+    return marks[-1].from_count if marks and marks[-1].count > marks[-1].from_count else None
 
 
 def _undo_to(state: State, base: int) -> int | None:

@@ -59,9 +59,9 @@ FIT_SECONDS = 300.0
 """The line is fitted anew this often; the drift is followed at every chunk."""
 SURE_SIGMA = 0.4
 """Deviation of ln alpha from which the line's alpha is not used: nothing is known of it."""
-TRUSTED_SPAN = 1.6
-"""How far latency must have gone for the line to fix alpha: at a constant load the scatter of
-minutes gives a line as well, and it is none.
+TRUSTED_SPAN = 1.25
+"""How far latency must have gone for the line to fix alpha. At a constant load the scatter of
+minutes gives a line as well, and it is none; but there what is heard does not follow it either.
 """
 DRIFT_FADE = 0.5 ** (1.0 / 60.0)
 """A minute's pull of the drift back to nothing: halved in an hour, while the pairs take over."""

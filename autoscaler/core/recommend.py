@@ -16,6 +16,10 @@ DRAIN_SECONDS = 300.0
 """
 
 
+LONGEST_DRAIN_SECONDS = 1200.0
+"""The same where the queue had grown so long that its own arithmetic says it takes more."""
+
+
 def proposals(case: Case) -> tuple[Proposal, ...]:
     """Return what every recommender that has something to say wants, in the order of the record."""
     found = [slo_model(case), overload(case), schedule(case), forecast(case), undo(case)]
@@ -106,7 +110,7 @@ def overload(case: Case) -> Proposal | None:
             f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
         )
     elif slope is None:
-        if case.settled_for < DRAIN_SECONDS or case.ask is not None:
+        if case.settled_for < _drain_seconds(case) or case.ask is not None:
             return None  # what was asked for has had no time to show
         count = case.current + max(1, case.current // 2)
         because = "users queue, and probes only time out: by how much too many is not known"
@@ -127,6 +131,21 @@ def overload(case: Case) -> Proposal | None:
         because=because,
         urgent=True,
     )
+
+
+def _drain_seconds(case: Case) -> float:
+    """How long the queue may take to drain once what was asked for runs.
+
+    While it grew, the load L ran on fewer replicas than it needs, so about (L - N before) replicas'
+    worth of work waits for each second; the surplus of the present count eats it up. Without a
+    surplus, or a load that the slope told, the plain allowance holds.
+    """
+    load, since, before = case.queue_load, case.queue_since, case.grew_from
+    if load is None or since is None or before is None or load >= case.current:
+        return DRAIN_SECONDS
+    grew = max(0.0, case.at - case.settled_for - since)
+    drain = grew * max(0.0, load - before) / (case.current - load)
+    return min(LONGEST_DRAIN_SECONDS, max(DRAIN_SECONDS, 1.5 * drain))
 
 
 def schedule(case: Case) -> Proposal | None:

@@ -6,8 +6,9 @@ documents and notifications must be committed in one transaction: then no change
 the alert and its message, whatever happens to the process.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from autoscaler.core.alerting.book import Book
 from autoscaler.core.alerting.catalogue import BY_NAME, CATALOGUE, STORM
@@ -29,6 +30,9 @@ KEEP_RESOLVED_SECONDS = HOUR
 """How long an ended episode stays in the state: receivers are reconciled from it."""
 KEEP_EPISODES_SECONDS = 30 * DAY
 """How long the number of an alert's last episode is remembered; no outbox row lives longer."""
+
+BREATH = 200
+"""Deployments asked about by one alert (a few milliseconds) after which others may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,24 @@ class AlertOutcome:
 
 def evaluate(state: AlertsState, facts: FleetFacts, rules: AlertRules) -> AlertOutcome:
     """Look at the facts once and return the new state with what changed and who is to be told."""
-    memories = _remember(state.memories, facts, rules)
+    steps = evaluate_in_steps(state, facts, rules)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            return cast("AlertOutcome", over.value)
+
+
+def evaluate_in_steps(
+    state: AlertsState, facts: FleetFacts, rules: AlertRules
+) -> Generator[None, None, AlertOutcome]:
+    """Do what `evaluate` does, a few milliseconds at a time: whoever drives it may let others run
+    in between. It looks at nothing but what it was given.
+    """
+    memories = yield from _remember(state.memories, facts, rules)
     book = Book(facts=facts, records=dict(state.records), episodes=dict(state.episodes))
     for spec in effective(CATALOGUE, rules):
-        _look(spec, book, memories, rules)
+        yield from _look(spec, book, memories, rules)
     book.close_gone()
     book.close_missing()
     storm = storm_finding(book.records.values(), at=facts.at, rules=rules)
@@ -103,27 +121,33 @@ def effective(specs: Iterable[AlertSpec], rules: AlertRules) -> tuple[AlertSpec,
     return tuple(changed)
 
 
-def _look(spec: AlertSpec, book: Book, memories: Mapping[str, Memory], rules: AlertRules) -> None:
+def _look(
+    spec: AlertSpec, book: Book, memories: Mapping[str, Memory], rules: AlertRules
+) -> Generator[None, None, None]:
     """Ask one alert's conditions about the fleet and about each deployment."""
     facts = book.facts
     if spec.fleet is not None:
         book.apply(spec, spec.fleet(FleetScope(facts, memories[FLEET], rules)))
     if spec.deployment is None:
         return
-    for subject in facts.deployments:
+    for number, subject in enumerate(facts.deployments, start=1):
         if not subject.gone:
             memory = memories[subject.deployment.id]
             found = spec.deployment(DeploymentScope(facts, subject, memory, rules))
             book.apply(spec, found, subject=subject, seen=memory.failed_probe)
+        if number % BREATH == 0:
+            yield
 
 
 def _remember(
     memories: Mapping[str, Memory], facts: FleetFacts, rules: AlertRules
-) -> dict[str, Memory]:
+) -> Generator[None, None, dict[str, Memory]]:
     """Return all memories after this evaluation; those of deployments that are gone are dropped."""
     after = dict(memories)
     after[FLEET] = remember_fleet(after.get(FLEET, Memory()), facts)
-    for subject in facts.deployments:
+    for number, subject in enumerate(facts.deployments, start=1):
+        if number % BREATH == 0:
+            yield
         key = subject.deployment.id
         if subject.gone:
             after.pop(key, None)

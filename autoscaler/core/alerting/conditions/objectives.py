@@ -42,8 +42,8 @@ def is_burning(views: Sequence[SloView]) -> bool:
 
 
 def budget_exhausted(scope: DeploymentScope) -> Sequence[Finding]:
-    """The error budget of the whole window is spent. A window of few probes has no budget yet that a
-    single bad one would not spend: until then the burn rates alone speak.
+    """The error budget of the whole window is spent. A window of few probes has no budget yet that
+    a single bad one would not spend: until then the burn rates alone speak.
     """
     found: list[Finding] = []
     for view in scope.subject.slos:
@@ -54,7 +54,9 @@ def budget_exhausted(scope: DeploymentScope) -> Sequence[Finding]:
         allowed = round(view.events * (1 - view.objective_ratio), 6)
         found.append(
             Finding(
-                look=grade(bad=left <= 0 and allowed >= BUDGET_MIN_BAD, good=left > BUDGET_BACK_RATIO),
+                look=grade(
+                    bad=left <= 0 and allowed >= BUDGET_MIN_BAD, good=left > BUDGET_BACK_RATIO
+                ),
                 data_at=scope.probed_at,
                 dimension=view.slo,
                 description=(
