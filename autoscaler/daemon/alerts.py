@@ -4,13 +4,20 @@ What `look` finds must be committed in one batch with everything else of the sam
 change is lost between an alert and its message, and nothing is told twice.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import structlog
 
-from autoscaler.core.alerting.engine import AlertTransition, evaluate, open_alerts
+from autoscaler.core.alerting.engine import (
+    AlertOutcome,
+    AlertTransition,
+    evaluate_in_steps,
+    open_alerts,
+)
 from autoscaler.core.alerting.facts import (
     ControlPlaneFacts,
     CredentialFacts,
@@ -44,6 +51,8 @@ log = structlog.get_logger()
 
 COMPLETE_LISTS = 2
 """Complete lists in a row that name everything that exists (SEMANTICS 4)."""
+BREATH = 20
+"""Deployments whose facts are gathered (a few milliseconds) before others get a turn."""
 SPEND_DAYS = 7
 """Days whose mean spend the last day is compared with."""
 
@@ -93,13 +102,20 @@ class AlertDesk:
         if self._parts.is_offline is not None:
             self.self_offline = await self._parts.is_offline()
 
-    def look(self, now: float) -> Sequence[Notification]:
-        """Evaluate every alert once; return the outbox rows, to commit with `documents`."""
-        outcome = evaluate(self.state, self._facts(now), self._live.config.rules)
+    async def look(self, now: float) -> Sequence[Notification]:
+        """Evaluate every alert once; return the outbox rows, to commit with `documents`. Others run
+        in between: what they add meanwhile is for the next look, but a silence stays.
+        """
+        facts = await self._facts(now)
+        before = self.state
+        steps = evaluate_in_steps(before, facts, self._live.config.rules)
+        outcome = await _driven(steps)
+        silences = self.state.silences
         self.state = outcome.state
+        if silences is not before.silences:
+            self.state = replace(outcome.state, silences=silences)
         for transition in outcome.transitions:
             self._tell(transition)
-        self._forget_seen()
         return outcome.notifications
 
     def committed(self) -> None:
@@ -144,22 +160,25 @@ class AlertDesk:
             because=transition.because,
         )
 
-    def _forget_seen(self) -> None:
-        for watched in self._fleet:
-            watched.unseen_by_alerts.clear()
-        self._fleet.departed.clear()
-        seen = self._fleet.control_plane
-        seen.requests = seen.errors = 0
-
-    def _facts(self, now: float) -> FleetFacts:
+    async def _facts(self, now: float) -> FleetFacts:
+        """Gather what was seen since the last look, and leave it to no other."""
         config, fleet = self._live.config, self._fleet
+        control_plane = self._control_plane(now)
+        fleet.control_plane.requests = fleet.control_plane.errors = 0
+        departed = list(fleet.departed)
+        fleet.departed.clear()
         refused = {r.deployment_id: r.because for r in self._parts.prober.refusals()}
-        present = [self._deployment(w, now, refused=refused.get(w.id, "")) for w in fleet]
-        gone = [self._deployment(w, now, refused="") for w in fleet.departed]
+        present = []
+        for number, watched in enumerate(list(fleet), start=1):
+            present.append(self._deployment(watched, now, refused=refused.get(watched.id, "")))
+            watched.unseen_by_alerts.clear()
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        gone = [self._deployment(w, now, refused="") for w in departed]
         return FleetFacts(
             at=now,
             project=config.project,
-            control_plane=self._control_plane(now),
+            control_plane=control_plane,
             complete=fleet.control_plane.complete_lists >= COMPLETE_LISTS,
             deployments=(*present, *gone),
             poll_seconds=config.discover_seconds,
@@ -252,6 +271,16 @@ class AlertDesk:
             last_day=whole[0] if full else None,
             daily_mean=sum(whole[1:]) / SPEND_DAYS if full else None,
         )
+
+
+async def _driven(steps: Generator[None, None, AlertOutcome]) -> AlertOutcome:
+    """Run an evaluation to its end, with a turn for others after each step."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            return cast("AlertOutcome", over.value)
+        await asyncio.sleep(0)
 
 
 def _past_day(ledgers: Sequence[Ledger], now: float, back: int) -> float | None:

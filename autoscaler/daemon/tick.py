@@ -8,7 +8,6 @@ in that one transaction, before the call leaves: whatever happens next, it count
 import asyncio
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -18,7 +17,6 @@ from autoscaler.core.codec import encode
 from autoscaler.core.model import Ask, Decision, Json, Observation, Orders
 from autoscaler.core.notification import Notification
 from autoscaler.core.policy import Policy
-from autoscaler.core.snapshot import HistoryPoint
 from autoscaler.core.state import encode_state
 from autoscaler.core.step import step
 from autoscaler.daemon import accounts
@@ -32,7 +30,7 @@ from autoscaler.daemon.housekeeping import CHECKPOINT, ERA
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.watched import Watched
-from autoscaler.ports import Batch
+from autoscaler.daemon.writing import Writing
 
 log = structlog.get_logger()
 
@@ -46,28 +44,6 @@ BREATH = 10
 """Decisions (a few milliseconds) after which other tasks get a turn: a tick over a thousand
 deployments must not make their probes' readings late.
 """
-
-
-@dataclass(slots=True)
-class Writing:
-    """What one tick writes."""
-
-    documents: dict[tuple[str, str], Json] = field(default_factory=dict)
-    decisions: list[Decision] = field(default_factory=list)
-    observations: list[tuple[float, str, Json]] = field(default_factory=list)
-    history: list[tuple[str, HistoryPoint]] = field(default_factory=list)
-    notifications: list[Notification] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
-
-    def batch(self) -> Batch:
-        """Return it as one transaction."""
-        return Batch(
-            documents=self.documents,
-            decisions=self.decisions,
-            observations=self.observations,
-            history=self.history,
-            notifications=self.notifications,
-        )
 
 
 class Tick:
@@ -110,10 +86,10 @@ class Tick:
                         self._decide(watched, seen, writing)
                 if number % BREATH == 0:
                     await asyncio.sleep(0)
-            self._look(now, writing)
             try:
-                self._commit(writing)
-            except Exception:
+                await self._look(now, writing)
+                await self._commit(writing)
+            except BaseException:
                 self._withdraw(writing.orders)
                 raise
             return writing.orders
@@ -122,8 +98,8 @@ class Tick:
         """Look at the alerts between two ticks, because something changed."""
         async with self._one_writer:
             writing = Writing()
-            self._look(self._parts.clock.now(), writing)
-            self._commit(writing)
+            await self._look(self._parts.clock.now(), writing)
+            await self._commit(writing)
 
     async def write(
         self, notifications: Sequence[Notification] = (), *, everything: bool = False
@@ -132,31 +108,50 @@ class Tick:
         async with self._one_writer:
             writing = Writing()
             writing.notifications.extend(notifications)
-            self._commit(writing, everything=everything)
+            await self._commit(writing, everything=everything)
 
-    def _look(self, now: float, writing: Writing) -> None:
+    async def _look(self, now: float, writing: Writing) -> None:
         with self._board.guard("alerts"):
-            writing.notifications.extend(self._desk.look(now))
+            writing.notifications.extend(await self._desk.look(now))
 
-    def _commit(self, writing: Writing, *, everything: bool = False) -> None:
-        """Write what changed since the last commit, in one transaction."""
-        now = self._parts.clock.now()
-        outgoing = dict(self._fleet.outgoing)
-        for watched in self._fleet:
-            writing.documents.update(watched.documents(now, everything=everything))
-        writing.documents.update(outgoing)
-        writing.documents.update(self._desk.documents())
+    async def _commit(self, writing: Writing, *, everything: bool = False) -> None:
+        """Write what changed since the last commit, in one transaction. What changes while the
+        documents are made is marked again, and goes with the next.
+        """
+        taken: list[tuple[Watched, list[str]]] = []
         try:
-            self._parts.store.commit(writing.batch())
-        except Exception:
+            await self._take_documents(writing, taken, everything=everything)
+            outgoing = dict(self._fleet.outgoing)
+            writing.documents.update(outgoing)
+            writing.documents.update(self._desk.documents())
+            self._write(writing)
+        except BaseException:
             self._desk.rollback()
-            self._parts.meter.state_write_failed()
+            for watched, kinds in taken:
+                watched.touch(*kinds)
             raise
-        for watched in self._fleet:
-            watched.saved(writing.documents)
         for key in outgoing:
             self._fleet.outgoing.pop(key, None)
         self._desk.committed()
+
+    async def _take_documents(
+        self, writing: Writing, taken: list[tuple[Watched, list[str]]], *, everything: bool
+    ) -> None:
+        now = self._parts.clock.now()
+        for number, watched in enumerate(list(self._fleet), start=1):
+            documents = watched.documents(now, everything=everything)
+            watched.saved(documents)
+            taken.append((watched, [kind for kind, _ in documents]))
+            writing.documents.update(documents)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+
+    def _write(self, writing: Writing) -> None:
+        try:
+            self._parts.store.commit(writing.batch())
+        except Exception:
+            self._parts.meter.state_write_failed()
+            raise
 
     def _observe_all(self, now: float) -> list[tuple[Watched, Observation]]:
         """Drain all inboxes at one instant: what comes while others are decided waits its turn."""
