@@ -9,7 +9,7 @@ from helpers_accounts import DAY, HOUR, month_of_looks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core import billing, cost, passage
+from autoscaler.core import billing, charging, cost, passage
 from autoscaler.core.billing import Price, Rate, Terms
 from autoscaler.core.charging import Ledger
 from autoscaler.core.codec import decode, encode
@@ -159,3 +159,7 @@ def test_a_month_with_restarts_gaps_scaling_and_a_new_price_agrees_with_the_bill
     assert abs(ledger.total - bill) <= ledger.uncertain
     assert abs(ledger.total - bill) <= bill / 1000
     assert ledger.gaps
+
+
+def test_a_stretch_without_length_costs_nothing() -> None:
+    assert charging.charge(Ledger(), THREE, start=5.0, end=5.0, terms=INR) == Ledger()

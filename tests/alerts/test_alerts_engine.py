@@ -17,8 +17,10 @@ from helpers_alerts import (
     with_status,
 )
 
+from autoscaler.core.alerting.engine import BREATH, evaluate, evaluate_in_steps
 from autoscaler.core.alerting.facts import ControlPlaneFacts
 from autoscaler.core.alerting.messages import read_alert
+from autoscaler.core.alerting.state import AlertsState
 from autoscaler.core.snapshot import ControlPlaneView, Severity
 from autoscaler.core.words import FailureReason, Status
 
@@ -200,3 +202,19 @@ def test_a_network_that_seems_lost_explains_before_its_own_alert_fires() -> None
     assert story.told(DOWN) == []
     story.see(fleet(T0 + 45, failing(T0 + 45), self_offline=False))
     assert story.told(DOWN) == ["trigger"]
+
+
+def test_an_evaluation_in_steps_says_the_same_and_lets_others_run() -> None:
+    subjects = [failed(T0, name=f"chat-{number:03}") for number in range(BREATH)]
+    facts = fleet(T0, *subjects)
+    steps = evaluate_in_steps(AlertsState(), facts, RULES)
+    turns = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as over:
+            outcome = over.value
+            break
+        turns += 1
+    assert turns > 10
+    assert outcome == evaluate(AlertsState(), facts, RULES)
