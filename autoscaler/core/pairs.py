@@ -25,14 +25,10 @@ REACH = 0.12
 HALF_LIFE_SECONDS = 2 * 86_400.0
 LEAST_SECONDS = 0.05
 """A bin with less listening left is dropped."""
-LEAST_EVENTS = 24.0
+LEAST_EVENTS = 12.0
 """Arrivals below which nothing is said."""
 AUDIBLE_SLOPE, AUDIBLE_SIGMAS = 0.25, 1.0
 """What is heard must rise with latency by this power of it, and by a standard deviation more."""
-OVERDISPERSION = 4.0
-"""Variance of what is heard in neighbouring minutes over that of a Poisson count: they share one
-spell of load.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +98,7 @@ def is_audible(pairs: Pairs) -> bool:
         return False
     together = sum(e * (itl - middle_itl) * (rate - middle_rate) for itl, rate, e in seen)
     # the variance of the logarithm of a Poisson rate is 1 / events
-    return together / spread > AUDIBLE_SLOPE + AUDIBLE_SIGMAS * math.sqrt(OVERDISPERSION / spread)
+    return together / spread > AUDIBLE_SLOPE + AUDIBLE_SIGMAS * math.sqrt(1.0 / spread)
 
 
 def span(pairs: Pairs) -> float:
