@@ -1,5 +1,5 @@
-"""How long one tick of a large fleet keeps the event loop from everything else: alerts are looked at
-in slices, and what is left at once is the one transaction.
+"""How long one tick of a large fleet keeps the event loop from everything else: alerts are looked
+at in slices, and what is left at once is the one transaction.
 
 Late reads spoil probes: what holds the loop for longer than 50 ms is measured as latency of others.
 """
