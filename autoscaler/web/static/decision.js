@@ -52,7 +52,7 @@ function whatIf(decision, currency) {
         const [tone, text] = word[String(row.meets_slo)] ?? word.null;
         return h("tr", { class: row.replicas === decision.target ? "chosen" : null },
           h("td", null, String(row.replicas), row.replicas === decision.target ? " (chosen)" : ""),
-          h("td", null, latency(row.ttft_seconds)), h("td", null, latency(row.itl_seconds)),
+          h("td", { class: "num" }, latency(row.ttft_seconds)), h("td", { class: "num" }, latency(row.itl_seconds)),
           h("td", null, h("span", { class: `chip ${tone}` }, text)),
           h("td", null, row.cost_per_hour === null ? DASH : money(row.cost_per_hour, currency)));
       }))),
