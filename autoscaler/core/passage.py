@@ -68,7 +68,9 @@ def rate_of(
     )
     if deployment.status not in billable:
         return replace(rate, replicas=0, most=None)
-    return replace(rate, most=None) if not asked and _is_at_rest(ledger, deployment) else rate
+    is_there = deployment.is_ready and current == asked
+    is_resting = not asked and _is_at_rest(ledger, deployment)
+    return replace(rate, most=None) if is_there or is_resting else rate
 
 
 def look(ledger: Ledger, deployment: Deployment, rate: Rate, *, at: float, terms: Terms) -> Ledger:

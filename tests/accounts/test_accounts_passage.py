@@ -110,6 +110,14 @@ def test_what_is_asked_shows_as_the_rate_and_is_charged_once_it_is_settled() -> 
     assert account.ledger.uncertain == 0
 
 
+def test_a_count_that_is_there_at_the_next_look_is_billed_from_the_change_on() -> None:
+    account = at_rest(4)
+    account.begin(10, 2)
+    account.look(70, 2, changed=11)
+    assert account.ledger.total == 4 * 11 + 2 * 59
+    assert account.ledger.uncertain == 0
+
+
 def test_a_sign_that_the_call_arrived_proves_what_was_asked() -> None:
     account = at_rest(2)
     account.begin(10, 4)
