@@ -41,6 +41,7 @@ MODELS = (
 def probe_of(index: int, at: float, *, failure: FailureReason | None = None) -> ProbeResult:
     """One probe's result."""
     itl = ALPHA / (1 - min(0.9, 0.2 * need_at(at, index)))
+    ttft = 0.14 + 0.01 * (index % 7)
     return ProbeResult(
         id=f"pr-{index:04d}-{int(at)}",
         deployment_id=f"dep-{index:04d}",
@@ -51,11 +52,12 @@ def probe_of(index: int, at: float, *, failure: FailureReason | None = None) -> 
         failure=failure,
         detail="" if failure is None else "HTTP 503: upstream engine is not available",
         http_status=200 if failure is None else 503,
-        ttft_seconds=None if failure else 0.14 + 0.01 * (index % 7),
+        ttft_seconds=None if failure else ttft,
         itl_seconds=None if failure else itl,
         output_tokens=None if failure else 48,
         prompt_tokens=18,
         cached_tokens=0,
+        token_times=() if failure else tuple((ttft + n * itl, n + 1) for n in range(48)),
         phases=Phases(dns=0.001, connect=0.02, headers=0.1, first_token=0.02, stream=47 * itl),
         cert_expires_at=NOW + 60 * DAY,
     )
