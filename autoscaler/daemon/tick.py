@@ -87,8 +87,7 @@ class Tick:
                 if number % BREATH == 0:
                     await asyncio.sleep(0)
             try:
-                await self._look(now, writing)
-                await self._commit(writing)
+                await self._commit(writing, look_at=now)
             except BaseException:
                 self._withdraw(writing.orders)
                 raise
@@ -97,9 +96,7 @@ class Tick:
     async def look_once(self) -> None:
         """Look at the alerts between two ticks, because something changed."""
         async with self._one_writer:
-            writing = Writing()
-            await self._look(self._parts.clock.now(), writing)
-            await self._commit(writing)
+            await self._commit(Writing(), look_at=self._parts.clock.now())
 
     async def write(
         self, notifications: Sequence[Notification] = (), *, everything: bool = False
@@ -114,13 +111,21 @@ class Tick:
         with self._board.guard("alerts"):
             writing.notifications.extend(await self._desk.look(now))
 
-    async def _commit(self, writing: Writing, *, everything: bool = False) -> None:
+    async def _commit(
+        self, writing: Writing, *, everything: bool = False, look_at: float | None = None
+    ) -> None:
         """Write what changed since the last commit, in one transaction. What changes while the
-        documents are made is marked again, and goes with the next.
+        documents are made is marked again, and goes with the next. `look_at`: look at the alerts
+        first, at this instant; None = do not.
+
+        Between the end of the look and the commit nobody else may run: a silence that is kept just
+        then would write the alerts' change without its notifications.
         """
         taken: list[tuple[Watched, list[str]]] = []
         try:
             await self._take_documents(writing, taken, everything=everything)
+            if look_at is not None:
+                await self._look(look_at, writing)
             outgoing = dict(self._fleet.outgoing)
             writing.documents.update(outgoing)
             writing.documents.update(self._desk.documents())
