@@ -81,6 +81,7 @@ class Build:
     config: dict[str, object] = field(default_factory=dict)
     """Fields of the daemon's Config that differ."""
     store: Store | None = None
+    meter: CountingMeter = field(default_factory=CountingMeter)
     seconds: float = 15.0
     """Between two probes."""
     reload: Callable[[], tuple[Config, str]] | None = None
@@ -104,7 +105,7 @@ async def a_world(build: Build) -> World:
     """
     structlog.configure(processors=[_drop])
     clock = LoopClock(BASE)
-    meter = CountingMeter()
+    meter = build.meter
     store = build.store or MemoryStore()
     board = JobBoard(clock, meter)
     prober, notifier = FakeProber(clock), FakeNotifier(store, clock)
