@@ -5,7 +5,6 @@ Every order is on disk before it is answered, and in the log with who gave it an
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 
 import structlog
@@ -20,6 +19,7 @@ from autoscaler.daemon.config import Live, Parts
 from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.housekeeping import AUDIT, PROBER
 from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.picture import Showing
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.reloading import Reloading
 from autoscaler.daemon.watched import Watched
@@ -33,15 +33,6 @@ LONGEST_SECONDS = 31 * 86400.0
 """Longest override or silence: a month; what is to last longer belongs into the configuration."""
 GRACE_SECONDS = 60.0
 """After the start, ready is said also without a first list: the control plane may be down."""
-
-
-@dataclass(slots=True)
-class Showing:
-    """What the daemon shows at present."""
-
-    snapshot: Snapshot | None = None
-    """None before the first tick."""
-    is_draining: bool = False
 
 
 class DaemonConsole:

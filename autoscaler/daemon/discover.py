@@ -4,6 +4,7 @@ A failed or short list deletes nothing: that takes two complete lists or a 404. 
 be read keeps its last good state. `failed` is read once more, at once, before it counts.
 """
 
+import asyncio
 from dataclasses import replace
 
 import structlog
@@ -23,6 +24,8 @@ from autoscaler.ports import CloudRefused, CloudUnknown, Listing
 log = structlog.get_logger()
 
 JOB = "discover"
+BREATH = 50
+"""Readings (a few milliseconds) after which others get a turn."""
 LISTS_UNTIL_GONE = 2
 """Complete lists in a row that must not name a deployment before it counts as gone."""
 
@@ -50,9 +53,11 @@ class Discovery:
             self._failed(fault)
             return False
         self._succeeded(listing)
-        for deployment in listing.deployments:
+        for number, deployment in enumerate(listing.deployments, start=1):
             with self._board.guard(JOB, deployment.name):
                 self.see(deployment, read_at=read_at)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
         await self._look_for_missing(listing)
         await self._confirm_failed()
         return self._changed

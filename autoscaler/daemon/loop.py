@@ -20,15 +20,17 @@ from autoscaler.core.policy import Policy
 from autoscaler.daemon.accounts import PriceBook, restore_prices
 from autoscaler.daemon.alerts import AlertDesk
 from autoscaler.daemon.config import Config, Live, Parts
-from autoscaler.daemon.console import DaemonConsole, Showing
+from autoscaler.daemon.console import DaemonConsole
 from autoscaler.daemon.discover import Discovery
+from autoscaler.daemon.evidence import Evidence
 from autoscaler.daemon.fleet import restore_fleet
 from autoscaler.daemon.housekeeping import Housekeeping
 from autoscaler.daemon.jobs import JobBoard
+from autoscaler.daemon.picture import Picture, Showing
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.reloading import Reloading
 from autoscaler.daemon.tick import Tick
-from autoscaler.daemon.views import Scene, snapshot_of
+from autoscaler.daemon.views import Scene
 
 log = structlog.get_logger()
 
@@ -39,6 +41,8 @@ PROBES_GRACE_SECONDS = 1.0
 CALLS_GRACE_SECONDS = 10.0
 FLUSH_SECONDS = 8.0
 """The four add up to less than 25 s, which is less than the 30 s that Kubernetes allows."""
+BREATH = 50
+"""Deployments whose plan is looked at (a few milliseconds) before others get a turn."""
 CANARY_SECONDS = 15.0
 """Between two looks at the canaries: NeevSelfOffline holds for a minute before it is told."""
 PATIENCE_SECONDS = 300.0
@@ -57,9 +61,10 @@ class Daemon:
         self._fleet, lost = restore_fleet(parts.store)
         self._book = PriceBook(live, restore_prices(parts.store))
         self._probing = Probing(parts, self._fleet, board, live=live)
-        self._desk = AlertDesk(
+        self._evidence = Evidence(
             parts, self._fleet, board, book=self._book, probing=self._probing, live=live
         )
+        self._desk = AlertDesk(parts, self._evidence, live=live)
         self._discovery = Discovery(parts, self._fleet, board, book=self._book, live=live)
         self._housekeeping = Housekeeping(parts, self._fleet, live=live)
         self._actuator = Actuator(parts.cloud, parts.meter, parts.clock)
@@ -77,8 +82,8 @@ class Daemon:
             warnings=(*lost, *self._desk.warnings),
         )
         self._showing = Showing()
+        self._picture = Picture(self._scene, self._desk, self._showing)
         self._notifying = asyncio.Lock()
-        self._told: set[str] = set()
         self._pump: asyncio.Task[None] | None = None
         self.console = self._make_console()
 
@@ -96,7 +101,11 @@ class Daemon:
 
     def _make_console(self) -> DaemonConsole:
         reloading = Reloading(
-            self._parts, self._live, desk=self._desk, book=self._book, schedule=self._schedule
+            self._parts,
+            self._live,
+            reloads=self._evidence.reloads,
+            book=self._book,
+            schedule=self._schedule,
         )
         return DaemonConsole(
             self._parts,
@@ -147,21 +156,19 @@ class Daemon:
     async def discover_once(self) -> None:
         """Read the control plane; what changed there is told at once, before the next tick."""
         changed = await self._discovery.discover_once()
-        for watched in self._fleet:
-            with self._board.guard("discover", watched.name):
-                self._probing.follow(watched)
+        await self._follow_all()
         if changed:
             await self._tick.look_once()
-            self._expose()
             self._spawn(self.notify_once(), "notify")
+            await self._picture.renew()
 
     async def decide_once(self) -> None:
         """Decide for all, write it, act, and show it."""
         orders = await self._tick.decide_once()
         for order in orders:
             self._act(order)
-        self._expose()
         self._spawn(self.notify_once(), "notify")
+        await self._picture.renew()
 
     async def notify_once(self) -> None:
         """Send what is due; one sending at a time."""
@@ -176,6 +183,14 @@ class Daemon:
             await self._parts.heartbeat()
         else:
             log.error("heartbeat_withheld", because=because)
+
+    async def _follow_all(self) -> None:
+        for number, watched in enumerate(list(self._fleet), start=1):
+            if watched.id in self._fleet.watched:
+                with self._board.guard("discover", watched.name):
+                    self._probing.follow(watched)
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
 
     def _schedule(self) -> None:
         config, every = self._live.config, self._parts.every
@@ -197,7 +212,9 @@ class Daemon:
             read = self._probing.signals_once
             jobs.append(("signals", config.signals_seconds, read, PATIENCE_SECONDS))
         if self._parts.is_offline is not None:
-            jobs.append(("canaries", CANARY_SECONDS, self._desk.look_at_canaries, PATIENCE_SECONDS))
+            jobs.append(
+                ("canaries", CANARY_SECONDS, self._evidence.look_at_canaries, PATIENCE_SECONDS)
+            )
         for name, seconds, job, patience in jobs:
             watched = self._board.watched(name, seconds, job, patience=patience)
             every.add(name, seconds, watched, delay_seconds=delay if name == "decide" else 0.0)
@@ -224,7 +241,7 @@ class Daemon:
                 result=result.result,
                 because=result.because,
             )
-            self._expose()
+            await self._picture.renew()
 
     def _allowed(self, order: Order) -> tuple[Policy, Orders]:
         watched = self._fleet.watched.get(order.deployment.id)
@@ -242,17 +259,6 @@ class Daemon:
             because=order.decision.because,
             page_url=self._live.config.rules.external_url,
         )
-
-    def _expose(self) -> None:
-        """Replace the picture that everybody reads."""
-        now = self._parts.clock.now()
-        silences = tuple(s for s in self._desk.state.silences if s.ends_at > now)
-        picture = snapshot_of(self._scene, now=now, alerts=self._desk.alerts, silences=silences)
-        self._showing.snapshot = picture
-        for sentence in picture.warnings:
-            if sentence not in self._told:
-                self._told.add(sentence)
-                log.warning("attention", because=sentence)
 
     def _spawn(self, work: Coroutine[Any, Any, None], job: str) -> None:
         """Do something beside the jobs, guarded like them."""

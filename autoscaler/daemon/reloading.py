@@ -5,8 +5,8 @@ from collections.abc import Callable
 import structlog
 
 from autoscaler.daemon.accounts import PriceBook
-from autoscaler.daemon.alerts import AlertDesk
 from autoscaler.daemon.config import Live, Parts
+from autoscaler.daemon.evidence import Reloads
 from autoscaler.ports import Denied
 
 log = structlog.get_logger()
@@ -20,7 +20,7 @@ class Reloading:
         parts: Parts,
         live: Live,
         *,
-        desk: AlertDesk,
+        reloads: Reloads,
         book: PriceBook,
         schedule: Callable[[], None],
     ) -> None:
@@ -28,7 +28,7 @@ class Reloading:
         self._schedule = schedule
         self._parts = parts
         self._live = live
-        self._desk = desk
+        self._reloads = reloads
         self.book = book
 
     def reload(self) -> str:
@@ -41,13 +41,13 @@ class Reloading:
         try:
             config, changed = self._parts.reload()
         except ValueError as fault:
-            self._desk.reloads.failed_at = now
-            self._desk.reloads.error = str(fault)
+            self._reloads.failed_at = now
+            self._reloads.error = str(fault)
             log.error("reload_refused", because=str(fault))  # noqa: TRY400  # a person's mistake
             raise Denied(str(fault)) from fault
         self._live.config = config
         self._live.since = now
         self._schedule()
-        self._desk.reloads.failed_at = None
+        self._reloads.failed_at = None
         log.info("reloaded", changed=changed)
         return changed

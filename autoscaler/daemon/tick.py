@@ -1,8 +1,8 @@
-"""One tick: drain what was seen, decide for each deployment, look at the alerts, write it all in
-one transaction, and only then act.
+"""One tick: drain what was seen, decide for each deployment, look at the alerts, write it all, and
+only then act.
 
 `decide_once` is the only reader of the clock on the decision path. The intent of each scale call is
-in that one transaction, before the call leaves: whatever happens next, it counts as asked.
+written with the decision, before the call leaves: whatever happens next, it counts as asked.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from autoscaler.daemon.housekeeping import CHECKPOINT, ERA
 from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.watched import Watched
-from autoscaler.daemon.writing import Writing
+from autoscaler.daemon.writing import Lines, Writer, Writing
 
 log = structlog.get_logger()
 
@@ -73,6 +73,7 @@ class Tick:
         self._one_writer = asyncio.Lock()
         self._eras: dict[str, Json] = parts.store.documents(ERA)
         self._live = live
+        self._writer = Writer(parts, fleet, desk=desk)
 
     async def decide_once(self) -> list[Order]:
         """Decide for all, write it, and return the scale calls to make now."""
@@ -103,60 +104,16 @@ class Tick:
     ) -> None:
         """Write what changed outside a tick, e.g. what became of a scale call."""
         async with self._one_writer:
-            writing = Writing()
-            writing.notifications.extend(notifications)
-            await self._commit(writing, everything=everything)
+            writing = Writing(notifications=list(notifications))
+            await self._writer.write(writing, everything=everything)
 
-    async def _look(self, now: float, writing: Writing) -> None:
-        with self._board.guard("alerts"):
-            writing.notifications.extend(await self._desk.look(now))
+    async def _commit(self, writing: Writing, *, look_at: float) -> None:
+        async def look() -> Sequence[Notification]:
+            with self._board.guard("alerts"):
+                return await self._desk.look(look_at)
+            return ()
 
-    async def _commit(
-        self, writing: Writing, *, everything: bool = False, look_at: float | None = None
-    ) -> None:
-        """Write what changed since the last commit, in one transaction. What changes while the
-        documents are made is marked again, and goes with the next. `look_at`: look at the alerts
-        first, at this instant; None = do not.
-
-        Between the end of the look and the commit nobody else may run: a silence that is kept just
-        then would write the alerts' change without its notifications.
-        """
-        taken: list[tuple[Watched, list[str]]] = []
-        try:
-            await self._take_documents(writing, taken, everything=everything)
-            if look_at is not None:
-                await self._look(look_at, writing)
-            outgoing = dict(self._fleet.outgoing)
-            writing.documents.update(outgoing)
-            writing.documents.update(self._desk.documents())
-            self._write(writing)
-        except BaseException:
-            self._desk.rollback()
-            for watched, kinds in taken:
-                watched.touch(*kinds)
-            raise
-        for key in outgoing:
-            self._fleet.outgoing.pop(key, None)
-        self._desk.committed()
-
-    async def _take_documents(
-        self, writing: Writing, taken: list[tuple[Watched, list[str]]], *, everything: bool
-    ) -> None:
-        now = self._parts.clock.now()
-        for number, watched in enumerate(list(self._fleet), start=1):
-            documents = watched.documents(now, everything=everything)
-            watched.saved(documents)
-            taken.append((watched, [kind for kind, _ in documents]))
-            writing.documents.update(documents)
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
-
-    def _write(self, writing: Writing) -> None:
-        try:
-            self._parts.store.commit(writing.batch())
-        except Exception:
-            self._parts.meter.state_write_failed()
-            raise
+        await self._writer.write(writing, look=look)
 
     def _observe_all(self, now: float) -> list[tuple[Watched, Observation]]:
         """Drain all inboxes at one instant: what comes while others are decided waits its turn."""
@@ -171,7 +128,8 @@ class Tick:
 
     def _decide(self, watched: Watched, seen: Observation, writing: Writing) -> None:
         now, policy = seen.at, self._live.policy_for(seen.deployment)
-        self._record(watched, seen, policy, writing)
+        lines = writing.about(watched.id)
+        self._record(watched, seen, policy, lines)
         outcome = step(watched.state, seen, policy)
         decision = outcome.decision
         watched.state, watched.decision, watched.notices = outcome.state, decision, outcome.notices
@@ -179,26 +137,24 @@ class Tick:
         self._log(decision)
         self._parts.meter.decision(decision)
         if self._is_news(decision):
-            writing.decisions.append(decision)
+            lines.decisions.append(decision)
         self._intend(watched, decision, now, writing)
         view = accounts.view(watched, at=now, book=self._book)
         every = self._live.config.decide_seconds
         point = point_of(watched, decision, at=now, tick_seconds=every, cost=view)
-        writing.history.append((watched.id, point))
+        lines.history.append((watched.id, point))
         self._probing.follow(watched)
 
-    def _record(
-        self, watched: Watched, seen: Observation, policy: Policy, writing: Writing
-    ) -> None:
+    def _record(self, watched: Watched, seen: Observation, policy: Policy, lines: Lines) -> None:
         """Keep the observation for `replay`; daily, and under a new policy, the state it met."""
         if self._live.config.keep_observations_seconds <= 0:
             return
-        writing.observations.append((seen.at, watched.id, encode(seen)))
+        lines.observations.append((seen.at, watched.id, encode(seen)))
         era = f"{billing.day_of(seen.at)} {zlib.crc32(repr(policy).encode())}"
         if self._eras.get(watched.id) != era:
             self._eras[watched.id] = era
-            writing.documents[ERA, watched.id] = era
-            writing.documents[CHECKPOINT, f"{seen.at} {watched.id}"] = {
+            lines.documents[ERA, watched.id] = era
+            lines.documents[CHECKPOINT, f"{seen.at} {watched.id}"] = {
                 "deployment_id": watched.id,
                 "at": seen.at,
                 "state": encode_state(watched.state),
@@ -255,6 +211,7 @@ class Tick:
             watched = self._fleet.watched.get(order.deployment.id)
             if watched is not None:
                 watched.ask = order.previous
+                watched.touch("ask")  # what was written of it may be on disk
                 now = self._parts.clock.now()
                 accounts.end_ask(watched, at=now, book=self._book, arrived=Arrival.NO)
 

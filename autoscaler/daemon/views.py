@@ -1,11 +1,17 @@
-"""Builds the frozen Snapshot: the one picture that page, metrics, API and CLI read."""
+"""Builds the frozen Snapshot: the one picture that page, metrics, API and CLI read.
 
-from collections.abc import Iterable, Sequence
+A picture of a large fleet takes a while, in which others get their turns: each deployment in it is
+of one instant, but the last may be a few milliseconds younger than the first.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 
 from autoscaler.core import slo, uptime
-from autoscaler.core.model import ProbeResult
 from autoscaler.core.snapshot import (
     Alert,
     ControlPlaneView,
@@ -25,6 +31,8 @@ from autoscaler.daemon.watched import Watched
 
 RECENT_SECONDS = 600.0
 """Probes that quantiles and the success ratio are taken over: 20 at the slowest usual pace."""
+BREATH = 50
+"""Deployments (a few milliseconds) after which others get a turn."""
 PRICES_SECONDS = 60.0
 """Without an answer from the inventory, prices are called unknown only so long after the start:
 its read and that of the list begin together, and it has its retries.
@@ -47,7 +55,7 @@ class Scene:
     """Sentences of the start that stay true, e.g. about the state file."""
 
 
-def snapshot_of(
+async def take_picture(
     scene: Scene, *, now: float, alerts: tuple[Alert, ...], silences: tuple[Silence, ...]
 ) -> Snapshot:
     """Take the picture."""
@@ -58,14 +66,19 @@ def snapshot_of(
         poll_seconds=config.discover_seconds,
         expires_at=scene.parts.cloud.credential_expires_at(),
     )
-    views = tuple(_deployment_view(scene, w, now, control_plane=seen, alerts=alerts) for w in fleet)
+    own = _by_deployment(alerts)
+    views = []
+    for number, watched in enumerate(list(fleet), start=1):
+        views.append(_deployment_view(scene, watched, now, control_plane=seen, alerts=own))
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
     return Snapshot(
         at=now,
         started_at=scene.started_at,
         version=config.version,
         mode=(Mode.ACTIVE if any(v.policy.may_scale for v in views) else Mode.ADVISORY).value,
         control_plane=seen,
-        deployments=views,
+        deployments=tuple(views),
         alerts=alerts,
         silences=silences,
         jobs=scene.board.views(),
@@ -80,13 +93,14 @@ def snapshot_of(
 
 def probe_view(watched: Watched, *, now: float, interval: float | None, hint: str) -> ProbeView:
     """Return what the recent probes of one deployment look like."""
-    window = [p for p in watched.recent if p.ended_at > now - RECENT_SECONDS and p.counts]
+    newest = list(takewhile(lambda p: p.ended_at > now - RECENT_SECONDS, reversed(watched.recent)))
+    window = [p for p in newest if p.counts]
     ttft = sorted(p.ttft_seconds for p in window if p.ttft_seconds is not None)
     itl = sorted(p.itl_seconds for p in window if p.itl_seconds is not None)
     return ProbeView(
-        last=_last(watched.recent),
-        last_success=_last(p for p in watched.recent if p.ok),
-        last_failure=_last(p for p in watched.recent if not p.ok),
+        last=next(reversed(watched.recent), None),
+        last_success=next((p for p in reversed(watched.recent) if p.ok), None),
+        last_failure=next((p for p in reversed(watched.recent) if not p.ok), None),
         ttft_p50=_quantile(ttft, 0.5),
         ttft_p90=_quantile(ttft, 0.9),
         itl_p50=_quantile(itl, 0.5),
@@ -104,7 +118,7 @@ def _deployment_view(
     now: float,
     *,
     control_plane: ControlPlaneView,
-    alerts: tuple[Alert, ...],
+    alerts: Mapping[str, Sequence[Alert]],
 ) -> DeploymentView:
     deployment, parts = watched.deployment, scene.parts
     policy = scene.live.config.policy_for(deployment)
@@ -134,7 +148,7 @@ def _deployment_view(
         ),
         slos=slos,
         cost=accounts.view(watched, at=now, book=scene.book),
-        alerts=tuple(a for a in alerts if a.deployment == watched.name),
+        alerts=tuple(alerts.get(watched.name, ())),
     )
 
 
@@ -147,8 +161,11 @@ def _warnings(scene: Scene, views: Iterable[DeploymentView], now: float) -> tupl
     return tuple(told)
 
 
-def _last(results: Iterable[ProbeResult]) -> ProbeResult | None:
-    return max(results, key=lambda p: p.ended_at, default=None)
+def _by_deployment(alerts: Iterable[Alert]) -> Mapping[str, Sequence[Alert]]:
+    found = defaultdict(list)
+    for alert in alerts:
+        found[alert.deployment].append(alert)
+    return found
 
 
 def _quantile(ordered: Sequence[float], q: float) -> float | None:

@@ -26,9 +26,9 @@ POLL = 15.0
 FLEET = 25
 """Deployments: more than are looked at and written without a turn for others."""
 ALERT = "NeevDeploymentFailed"
-WRITES = 3
-"""A story lets one of so many writes fail, counted from the change of the alert: the look's own and
-the silence's are among the first two.
+WRITES = 4
+"""A story lets one of so many writes fail, counted from the change of the alert: among them are
+those of both parts of the fleet, the look's and the silence's.
 """
 NOBODY = {"matchers": ["deployment=nobody"], "seconds": 600.0, "by": "ann", "reason": "upgrade"}
 
@@ -146,7 +146,7 @@ def a_stage(moment: str, *, is_dead: bool, is_late: bool) -> Stage:
 
 
 def test_the_next_write_that_fails_is_made_up_for(virtual: Virtual) -> None:
-    """The silence is on disk, the look is not: the alert is told by the next look."""
+    """The alert whose change could not be written is told by the next look."""
 
     async def story() -> None:
         stage = a_stage("an alert changes", is_dead=False, is_late=False)

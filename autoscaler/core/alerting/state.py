@@ -5,7 +5,7 @@ alerts, silences and episode counts, `("alert_memory", ID)` what the conditions 
 deployment (ID `fleet` = of the daemon and the control plane).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from autoscaler.core.codec import Undecodable, decode, encode
@@ -118,18 +118,30 @@ def state_documents(
     state: AlertsState, before: AlertsState | None = None
 ) -> dict[tuple[str, str], Json]:
     """Return the documents to write: those that differ from `before`; None deletes one."""
-    documents: dict[tuple[str, str], Json] = {}
+    return {**alert_documents(state, before), **dict(memory_documents(state, before))}
+
+
+def alert_documents(
+    state: AlertsState, before: AlertsState | None = None
+) -> dict[tuple[str, str], Json]:
+    """Return the document of alerts, silences and episodes, if it differs from that of `before`."""
     heads = (_head(state), _head(before) if before else None)
-    if heads[0] != heads[1]:
-        documents[STATE_KEY] = encode(heads[0])
+    return {} if heads[0] == heads[1] else {STATE_KEY: encode(heads[0])}
+
+
+def memory_documents(
+    state: AlertsState, before: AlertsState | None = None
+) -> Iterator[tuple[tuple[str, str], Json]]:
+    """Go through the documents of memories that differ from those of `before`, one for each
+    deployment; None deletes one.
+    """
     old = before.memories if before else {}
     for key, memory in state.memories.items():
         if memory is not old.get(key):
-            documents[MEMORY_KIND, key] = encode(memory)
+            yield (MEMORY_KIND, key), encode(memory)
     for key in old:
         if key not in state.memories:
-            documents[MEMORY_KIND, key] = None
-    return documents
+            yield (MEMORY_KIND, key), None
 
 
 def restore_state(alerts: Mapping[str, Json], memories: Mapping[str, Json]) -> AlertsState:
