@@ -10,6 +10,7 @@ from autoscaler.core.policy import Policy
 from autoscaler.core.snapshot import ReceiverView
 from autoscaler.core.words import FailureReason, Status, UntrustedReason
 from autoscaler.ports import (
+    Batch,
     CloudRefused,
     CloudUnknown,
     Due,
@@ -18,6 +19,7 @@ from autoscaler.ports import (
     Listing,
     Store,
 )
+from autoscaler.store import MemoryStore
 
 BASE = 1_790_000_000.0 - 1_790_000_000.0 % 86400
 """Midnight UTC of a day in 2026."""
@@ -264,6 +266,17 @@ class FakeNotifier:
     def of(self, alert: str) -> list[str]:
         """Events of one alert, in order."""
         return [event for _, event, name in self.sent if name == alert]
+
+
+class FullDisk(MemoryStore):
+    """A store that can write nothing while it is `full`."""
+
+    full = False
+
+    def commit(self, batch: Batch) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        super().commit(batch)
 
 
 def unknown(text: str = "the control plane did not answer") -> CloudUnknown:

@@ -241,7 +241,14 @@ class DaemonConsole:
         log.info(event, deployment=watched.name, **said)
 
     def _keep_silences(self) -> None:
-        self._parts.store.commit(Batch(documents=self._desk.documents()))
+        """Put the silences on disk. Where that fails, they are as they were: what a person is told
+        did not work must not come to be in force with the next write.
+        """
+        try:
+            self._parts.store.commit(Batch(documents=self._desk.documents()))
+        except BaseException:
+            self._desk.rollback()
+            raise
         self._desk.committed()
 
     def _present(self, name: str) -> Watched:

@@ -144,26 +144,6 @@ def test_what_cannot_be_done_is_refused_with_a_sentence(
     virtual(story())
 
 
-def test_a_silence_mutes_and_its_end_lets_through(virtual: Virtual) -> None:
-    async def story() -> None:
-        world = await started()
-        silence = console(world).silence(
-            matchers=["deployment=a"], seconds=3600.0, by="ann", reason="known"
-        )
-        world.cloud.put("dep-a", status=Status.FAILED)
-        await world.run(3 * POLL)
-        assert world.notifier.of("NeevDeploymentFailed") == []
-        assert [s.id for s in world.picture.silences] == [silence]
-        muted = {a.name: a.silenced_by for a in world.picture.alerts}
-        assert muted["NeevDeploymentFailed"] == silence
-        console(world).unsilence(silence)
-        await world.run(POLL)
-        assert world.notifier.of("NeevDeploymentFailed") == ["trigger"]
-        await world.daemon.stop()
-
-    virtual(story())
-
-
 def test_a_probe_on_demand_counts_and_tells_its_story(virtual: Virtual) -> None:
     async def story() -> None:
         world = await started()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from helpers import Build, a_world, managed
-from helpers_fakes import FakeCloud, a_deployment, unknown
+from helpers_fakes import FakeCloud, FullDisk, a_deployment, unknown
 
 from autoscaler.core.policy import Policy
 from autoscaler.core.words import FailureReason, Status
@@ -117,14 +117,6 @@ def test_what_one_tick_writes_is_one_transaction(virtual: Virtual) -> None:
 
 
 def test_an_alert_that_could_not_be_written_is_told_once_it_can(virtual: Virtual) -> None:
-    class FullDisk(MemoryStore):
-        full = False
-
-        def commit(self, batch: Batch) -> None:
-            if self.full:
-                raise OSError(28, "No space left on device")
-            super().commit(batch)
-
     async def story() -> None:
         store = FullDisk()
         world = await a_world(Build(cloud=FakeCloud(a_deployment("a")), store=store))
