@@ -5,22 +5,16 @@ concurrency target is a share of the concurrency that the SLO allows on this mix
 the rate it allows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autoscaler.backtest import baselines, oracles
 from autoscaler.backtest.ours import Ours, Path, ProbeMaker
-from autoscaler.backtest.slots import Run, SlotPolicy, World, simulate
+from autoscaler.backtest.slots import SlotPolicy, World
 from autoscaler.core.policy import Policy
 from autoscaler.core.words import Mode
-
-EVALUATIONS = 5
-"""Targets tried per policy and workload (SEMANTICS 7)."""
-
-MORE_EVALUATIONS = 3
-"""Targets tried for each further attainment, between what is known."""
 
 OURS = "neevscale"
 
@@ -163,35 +157,3 @@ CONTENDERS: dict[str, Contender] = {
     )
 }
 """Everybody by name. `oracle-now` holds as long as ours may, so that only knowledge differs."""
-
-
-def sweep(
-    contender: Contender,
-    world: World,
-    *,
-    wanted: float,
-    seed: int,
-    known: Sequence[tuple[float, Run]] = (),
-) -> list[tuple[float, Run]]:
-    """Return (target, run) pairs around the wanted attainment, found by bisection of the target.
-
-    Attainment falls as the target rises; five evaluations leave the two neighbours of the wanted
-    one within a few percent of each other, which is where a frontier is read. `known`: pairs from a
-    sweep for another attainment, from which this one goes on.
-    """
-    low, high = contender.span(world)
-    for target, run in known:
-        if run.attainment >= wanted:
-            low = max(low, target)
-        else:
-            high = min(high, target)
-    tried = list(known)
-    for _ in range(MORE_EVALUATIONS if known else EVALUATIONS):
-        target = float(np.sqrt(low * high))
-        run = simulate(contender.build(world, target, seed), world)
-        tried.append((target, run))
-        if run.attainment >= wanted:
-            low = target
-        else:
-            high = target
-    return tried

@@ -6,19 +6,23 @@ a cold start of 180 s; at the others ours, static, the oracles and the three bes
 workload.
 """
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from autoscaler.backtest import clairvoyant
-from autoscaler.backtest.contenders import CONTENDERS, sweep
+from autoscaler.backtest.contenders import CONTENDERS
 from autoscaler.backtest.load import Objective, factor_for_peak, load_of
 from autoscaler.backtest.measures import Score, score
-from autoscaler.backtest.slots import Run, World
+from autoscaler.backtest.search import Tried, search
+from autoscaler.backtest.slots import World
 from autoscaler.backtest.trace import DAY, SHAPES, Trace, read_trace, synthetic
+from autoscaler.core.codec import decode, encode
 from autoscaler.emulator.physics import Physics
 from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
 
@@ -51,6 +55,8 @@ class Cell:
     seed: int
     names: tuple[str, ...]
     """Contenders to run."""
+    near: tuple[tuple[str, float], ...] = ()
+    """Targets that are near the good ones, by contender: those of another cold start."""
     attainments: tuple[float, ...] = (0.98, 0.99)
     days: float = LONGEST_DAYS
     objective: Objective = field(default_factory=Objective)
@@ -73,6 +79,8 @@ class Result:
     cell: Cell
     contender: str
     wanted: float
+    target: float
+    """The target tried whose attainment is closest."""
     score: Score
 
 
@@ -81,7 +89,13 @@ def trace_of(cell: Cell) -> Trace:
     if cell.workload in SHAPES:
         days = min(cell.days, 1.0)
         return synthetic(cell.workload, days=days, peak_rate=20.0, seed=cell.seed)
-    return read_trace(Path(cell.workload)).between(0.0, cell.days * DAY)
+    return _recorded(cell.workload).between(0.0, cell.days * DAY)
+
+
+@lru_cache(maxsize=1)
+def _recorded(path: str) -> Trace:
+    """Return a trace that was read; a worker's cells come workload by workload."""
+    return read_trace(Path(path))
 
 
 def world_of(cell: Cell, trace: Trace) -> World:
@@ -105,13 +119,18 @@ def compute(cell: Cell) -> list[Result]:
     need = np.minimum(world.load.need(world.objective), world.maximum)
     best = clairvoyant.frontier(need, world.load.requests, cold=world.cold_slots)
     static = float(need.max() * len(need))
+    near = dict(cell.near)
     results = []
     for name in cell.names:
-        tried: list[tuple[float, Run]] = []
+        found = search(CONTENDERS[name], world, seed=cell.seed, near=near.get(name))
+        tried: list[Tried] = []
         for wanted in cell.attainments:
-            tried = sweep(CONTENDERS[name], world, wanted=wanted, seed=cell.seed, known=tried)
+            tried = found.around(wanted, tried)
             scored = score([run for _, run in tried], best, wanted=wanted, static_cost=static)
-            results.append(Result(cell=cell, contender=name, wanted=wanted, score=scored))
+            target, _ = min(tried, key=lambda one: abs(one[1].attainment - scored.attainment))
+            results.append(
+                Result(cell=cell, contender=name, wanted=wanted, target=target, score=scored)
+            )
     return results
 
 
@@ -120,18 +139,43 @@ def run_cells(
     *,
     processes: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    kept: Path | None = None,
 ) -> list[Result]:
-    """Compute all cells; the order of the results is that of the cells."""
-    found: list[Result] = []
-    for done, results in enumerate(_mapped(cells, processes), start=1):
-        found.extend(results)
+    """Compute all cells; the order of the results is that of the cells.
+
+    `kept`: a file of results, one cell a line: what is there is not computed again, what is
+    computed is added at once, so that an interrupted grid goes on where it stopped.
+    """
+    known = _read(kept) if kept is not None and kept.exists() else {}
+    missing = [cell for cell in cells if cell not in known]
+    there = len(cells) - len(missing)
+    if progress is not None:
+        progress(there, len(cells))
+    for done, results in enumerate(_mapped(missing, processes), start=there + 1):
+        known[results[0].cell] = results
+        if kept is not None:
+            with kept.open("a") as lines:
+                lines.write(json.dumps(encode(results)) + "\n")
         if progress is not None:
             progress(done, len(cells))
+    return [result for cell in cells for result in known[cell]]
+
+
+def _read(kept: Path) -> dict[Cell, list[Result]]:
+    """Return the results of a file by cell; cuts off a last line that is not whole."""
+    text = kept.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        kept.write_text(whole)
+    found = {}
+    for line in whole.splitlines():
+        results = [decode(Result, one) for one in json.loads(line)]
+        found[results[0].cell] = results
     return found
 
 
 def _mapped(cells: Sequence[Cell], processes: int) -> Iterator[list[Result]]:
-    if processes <= 1:
+    if processes <= 1 or len(cells) <= 1:
         yield from map(compute, cells)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
@@ -160,15 +204,19 @@ def first_cells(
 def other_cells(
     first: Sequence[Result], cells: Sequence[Cell], cold_starts: Sequence[float]
 ) -> list[Cell]:
-    """Return the cells of the other cold starts, with the three best peers of each workload."""
+    """Return the cells of the other cold starts, with the three best peers of each workload; each
+    target is looked for near the one that was good in the same cell of `first`.
+    """
     return [
-        Cell(
-            workload=cell.workload,
-            peak=cell.peak,
+        replace(
+            cell,
             cold_start_seconds=cold,
-            seed=cell.seed,
             names=_finalists(first, cell.workload),
-            days=cell.days,
+            near=tuple(
+                (result.contender, result.target)
+                for result in first
+                if result.cell == cell and result.wanted == cell.attainments[0]
+            ),
         )
         for cell in cells
         for cold in cold_starts

@@ -15,11 +15,12 @@ import numpy as np
 
 from autoscaler.backtest import clairvoyant
 from autoscaler.backtest.clairvoyant import Frontier
-from autoscaler.backtest.contenders import CONTENDERS, OURS, Contender, build_ours, sweep
+from autoscaler.backtest.contenders import CONTENDERS, OURS, Contender, build_ours
 from autoscaler.backtest.exact import Exactly, Schedule, Served, run_exactly
 from autoscaler.backtest.load import Objective, load_of
 from autoscaler.backtest.measures import Score, score
 from autoscaler.backtest.ours import Ours
+from autoscaler.backtest.search import search
 from autoscaler.backtest.slots import Run, World, simulate
 from autoscaler.backtest.trace import SLOT_SECONDS, Trace
 from autoscaler.core.model import Decision
@@ -127,7 +128,7 @@ def run_job(job: Job) -> Outcome:
     setup, seed = job.setup, job.seed
     world, contender = setup.world(seed), job.entry.contender()
     need = np.minimum(world.load.need(world.objective), world.maximum)
-    tried = sweep(contender, world, wanted=setup.attainment, seed=seed)
+    tried = search(contender, world, seed=seed).around(setup.attainment)
     scored = score(
         [run for _, run in tried],
         best_of(setup, seed),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -95,9 +96,37 @@ def test_a_cell_of_the_grid_scores_everybody_at_both_attainments() -> None:
 def test_the_other_cold_starts_keep_the_three_best_peers() -> None:
     cells = first_cells(["steady"], seeds=[1], peaks=[3.0], days=0.03)
     results = run_cells(cells, processes=1)
+    good = {r.contender: r.target for r in results if r.wanted == 0.98}
 
     (cell,) = other_cells(results, cells, [60.0])
 
     assert cell.cold_start_seconds == 60.0
     assert len(cell.names) == 4 + 3
     assert {"neevscale", "static", "oracle-now", "oracle-foresight"} <= set(cell.names)
+    assert dict(cell.near) == good
+
+
+def test_a_grid_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    kept = tmp_path / "grid.jsonl"
+    cells = [
+        Cell(
+            workload="steady",
+            peak=3.0,
+            cold_start_seconds=60.0,
+            seed=seed,
+            names=("static", "oracle-now"),
+            near=(("oracle-now", 0.8),),
+            days=0.03,
+        )
+        for seed in (1, 2)
+    ]
+    whole = run_cells(cells, processes=1, kept=kept)
+    first, second = kept.read_text().splitlines(keepends=True)
+    kept.write_text(first + second[:40])
+    counts: list[int] = []
+
+    again = run_cells(cells, processes=1, kept=kept, progress=lambda done, _: counts.append(done))
+
+    assert again == whole
+    assert counts == [1, 2]
+    assert run_cells(cells[:1], processes=1, kept=kept) == whole[:4]

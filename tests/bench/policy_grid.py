@@ -1,7 +1,9 @@
 """`make bench-policy`: the table of all policies on public traces and synthetic families.
 
 Public traces stay out of the repository: their folder is NEEVSCALE_SHARED_DATA or ../shared/data.
-FAST=1 cuts the grid to about five minutes. Prints Markdown; progress goes to standard error.
+FAST=1 cuts the grid to about five minutes. KEPT=FILE keeps each cell's results there as they come,
+so that a grid that was cut off goes on where it stopped. Prints Markdown; progress goes to standard
+error.
 """
 
 import os
@@ -22,6 +24,8 @@ from autoscaler.backtest.table import lines, summary_table, workload_table
 from autoscaler.backtest.trace import SHAPES
 
 FAST = bool(os.environ.get("FAST"))
+KEPT = Path(os.environ["KEPT"]) if os.environ.get("KEPT") else None
+CORES = os.cpu_count() or 1
 SEEDS = (1,) if FAST else (1, 2, 3)
 PEAKS = (8.0,) if FAST else (3.0, 8.0)
 COLD_STARTS = () if FAST else (60.0, 420.0)
@@ -47,7 +51,7 @@ def run(cells: Sequence[Cell], what: str) -> list[Result]:
         spent = time.monotonic() - began
         print(f"\r{what}: {done} of {total} cells, {spent:.0f} s ", end="", file=sys.stderr)
 
-    results = run_cells(cells, processes=2, progress=progress)
+    results = run_cells(cells, processes=CORES, progress=progress, kept=KEPT)
     print(file=sys.stderr)
     return results
 
@@ -88,7 +92,7 @@ def main() -> None:
         for workload in workloads:
             mine = [r for r in at(results, wanted) if r.cell.workload == workload]
             print(f"\n### {mine[0].cell.name} ({mine[0].cell.kind})\n\n{workload_table(mine)}")
-    print(f"\nSo far {time.monotonic() - began:.0f} s on {os.cpu_count()} cores.", flush=True)
+    print(f"\nSo far {time.monotonic() - began:.0f} s on {CORES} cores.", flush=True)
     if COLD_STARTS:
         results += run(other_cells(results, cells, COLD_STARTS), "other cold starts")
     for wanted in WANTED:
@@ -97,7 +101,7 @@ def main() -> None:
         line.worst_gap for line in lines(at(results, 0.98)) if line.contender == "neevscale"
     )
     print(f"\nWorst single result of ours at 98 %: {worst:+.1%}.")
-    print(f"Wall time {time.monotonic() - began:.0f} s on {os.cpu_count()} cores.")
+    print(f"Wall time {time.monotonic() - began:.0f} s on {CORES} cores.")
 
 
 if __name__ == "__main__":
