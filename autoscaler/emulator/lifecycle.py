@@ -141,6 +141,8 @@ class Unit:
         self.updated_at = at
         if self.state is State.READY and not self._is_settled():
             self._enter(State.SCALING, at=at)
+        elif self.state is State.SCALING and self._is_settled():  # undone while it was starting
+            self._enter(State.READY, at=at)
 
     def crash(self, at: float, count: int) -> None:
         """Lose `count` replicas; each starts anew, cold."""

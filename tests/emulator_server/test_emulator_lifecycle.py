@@ -56,6 +56,23 @@ def test_scaling_up_passes_through_the_transition_and_restarts_uptime() -> None:
     run_virtual(story())
 
 
+def test_a_scale_up_that_is_undone_while_it_starts_is_over_at_once() -> None:
+    """Not when somebody next looks: `updated_at` is what bills are settled by."""
+
+    async def story() -> None:
+        async with platform(ONE, clock()) as client:
+            await client.scale("chat-a", 4)
+            await client.clock.sleep(5.0)
+            assert (await client.scale("chat-a", 2)).body["status"] == "ready"
+            await client.clock.sleep(100.0)
+            await client.view("chat-a")
+            unit = client.emulator.truth().deployment("chat-a")
+            assert unit.ready_since == VIRTUAL_START + 5.0
+            assert [change.at - VIRTUAL_START for change in unit.replica_changes] == [0.0, 0.0, 5.0]
+
+    run_virtual(story())
+
+
 def test_the_transitions_word_and_endpoint_are_configurable() -> None:
     async def story() -> None:
         rules = Rules(transition_status="updating", endpoint_in_transition=False)
