@@ -56,21 +56,26 @@ class World:
         await self.clock.sleep(seconds)
 
     async def kill(self) -> None:
-        """End it without drain, as a killed process: nothing more is written or sent."""
-        every = self.daemon._parts.every
-        assert isinstance(every, LoopEvery)
-        await every.stop()
-        tasks = [
-            *([self.daemon._pump] if self.daemon._pump else []),
-            *self.daemon._acting.values(),
-            *self.daemon._tasks,
-            *self.daemon._probing._tasks,
-        ]
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(BaseException):  # killed is killed
-                await task
+        """End the daemon without drain, as a killed process."""
+        await kill(self.daemon)
+
+
+async def kill(daemon: Daemon) -> None:
+    """End a daemon without drain, as a killed process: nothing more is written or sent."""
+    every = daemon._parts.every
+    assert isinstance(every, LoopEvery)
+    await every.stop()
+    tasks = [
+        *([daemon._pump] if daemon._pump else []),
+        *daemon._acting.values(),
+        *daemon._tasks,
+        *daemon._probing._tasks,
+    ]
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(BaseException):  # killed is killed
+            await task
 
 
 @dataclass(kw_only=True)
