@@ -34,7 +34,7 @@ class Contender:
 
 def allowed_rate(world: World) -> float:
     """Return the requests a second that one replica carries within the SLO, on the trace's mix."""
-    work = float(world.load.pressure(world.objective).sum()) * 15.0
+    work = float(world.pressure.sum()) * 15.0
     return float(world.load.requests.sum()) / work
 
 
@@ -108,8 +108,7 @@ def _wva(world: World, target: float, seed: int) -> SlotPolicy:
 
 def _static(world: World, target: float, seed: int) -> SlotPolicy:
     del seed
-    need = world.load.need(world.objective)
-    return baselines.Static(replicas=max(1, round(float(np.quantile(need, 1.0 - target)))))
+    return baselines.Static(replicas=max(1, round(float(np.quantile(world.need, 1.0 - target)))))
 
 
 CONTENDERS: dict[str, Contender] = {

@@ -116,7 +116,7 @@ def world_of(cell: Cell, trace: Trace) -> World:
 def compute(cell: Cell) -> list[Result]:
     """Run every contender of one cell and score it."""
     world = world_of(cell, trace_of(cell))
-    need = np.minimum(world.load.need(world.objective), world.maximum)
+    need = world.need
     best = clairvoyant.frontier(need, world.load.requests, cold=world.cold_slots)
     static = float(need.max() * len(need))
     near = dict(cell.near)

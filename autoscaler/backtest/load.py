@@ -68,11 +68,16 @@ class SlotLoad:
 
     def need(self, objective: Objective) -> NDArray[np.int64]:
         """Return the smallest count that serves each slot's load within the SLO."""
-        return np.maximum(1, np.ceil(self.pressure(objective) - 1e-9)).astype(np.int64)
+        return whole(self.pressure(objective))
 
     def pressure(self, objective: Objective) -> Floats:
         """Return the same, unrounded."""
         return np.maximum(self.itl_work / objective.itl_load, self.work)
+
+
+def whole(pressure: Floats) -> NDArray[np.int64]:
+    """Return whole replicas for a pressure, at least one."""
+    return np.maximum(1, np.ceil(pressure - 1e-9)).astype(np.int64)
 
 
 def prefill_seconds(profile: Profile, physics: Physics, prompt: Floats) -> Floats:

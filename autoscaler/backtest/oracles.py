@@ -31,7 +31,7 @@ class NowOracle:
     recent: deque[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pressure = self.world.load.pressure(self.world.objective)
+        self.pressure = self.world.pressure
         self.recent = deque(maxlen=max(1, round(self.hold_seconds / SLOT_SECONDS)))
 
     def decide(self, view: View) -> int:
@@ -53,7 +53,7 @@ class ForesightOracle:
     need: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        pressure = self.world.load.pressure(self.world.objective) / self.target
+        pressure = self.world.pressure / self.target
         self.need = np.maximum(1, np.ceil(pressure - 1e-9)).astype(np.int64)
 
     def decide(self, view: View) -> int:

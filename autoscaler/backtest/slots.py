@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaler.backtest.clairvoyant import attainment_of
-from autoscaler.backtest.load import Objective, SlotLoad
+from autoscaler.backtest.load import Objective, SlotLoad, whole
 from autoscaler.backtest.trace import SLOT_SECONDS
 
 Floats = NDArray[np.float64]
@@ -78,6 +78,19 @@ class World:
     cold_start_seconds: float = 180.0
     minimum: int = 1
     maximum: int = 30
+    bent: Floats | None = None
+    """Replicas that each slot takes where the replicas' physics is not the load's closed form, by
+    `bent.pressure_under`; None = the closed form holds."""
+
+    @property
+    def pressure(self) -> Floats:
+        """Replicas that serve each slot's load within the SLO, unrounded."""
+        return self.load.pressure(self.objective) if self.bent is None else self.bent
+
+    @property
+    def need(self) -> NDArray[np.int64]:
+        """The same in whole replicas, as far as there may be so many."""
+        return np.minimum(whole(self.pressure), self.maximum)
 
     @property
     def cold_slots(self) -> int:
@@ -188,7 +201,7 @@ def first_count(world: World, need: NDArray[np.int64]) -> int:
 
 def simulate(policy: SlotPolicy, world: World, *, initial: int | None = None) -> Run:
     """Run one policy over a whole trace, from `initial` replicas on, else from `first_count`."""
-    need = np.minimum(world.load.need(world.objective), world.maximum)
+    need = world.need
     slots = len(need)
     start = first_count(world, need) if initial is None else initial
     fluid = Fluid(world=world, ready=start)

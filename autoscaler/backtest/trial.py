@@ -16,11 +16,12 @@ import numpy as np
 from autoscaler.backtest import clairvoyant
 from autoscaler.backtest.clairvoyant import Frontier
 from autoscaler.backtest.contenders import CONTENDERS, OURS, Contender, build_ours
-from autoscaler.backtest.exact import Exactly, Schedule, Served, run_exactly
+from autoscaler.backtest.exact import Exactly, Schedule, run_exactly
 from autoscaler.backtest.load import Objective, load_of
 from autoscaler.backtest.measures import Score, score
 from autoscaler.backtest.ours import Ours
 from autoscaler.backtest.search import search
+from autoscaler.backtest.served import Served
 from autoscaler.backtest.slots import Run, World, simulate
 from autoscaler.backtest.trace import SLOT_SECONDS, Trace
 from autoscaler.core.model import Decision
@@ -117,7 +118,7 @@ class Job:
 def best_of(setup: Setup, seed: int) -> Frontier:
     """Return the clairvoyant's frontier for one seed."""
     world = setup.world(seed)
-    need = np.minimum(world.load.need(world.objective), world.maximum)
+    need = world.need
     return clairvoyant.frontier(
         need, world.load.requests, cold=world.cold_slots, minimum=setup.minimum
     )
@@ -127,7 +128,7 @@ def run_job(job: Job) -> Outcome:
     """Sweep one policy, score it, and judge its chosen target."""
     setup, seed = job.setup, job.seed
     world, contender = setup.world(seed), job.entry.contender()
-    need = np.minimum(world.load.need(world.objective), world.maximum)
+    need = world.need
     tried = search(contender, world, seed=seed).around(setup.attainment)
     scored = score(
         [run for _, run in tried],
@@ -181,7 +182,7 @@ def _exactly(setup: Setup, seed: int) -> Exactly:
 def clairvoyant_served(setup: Setup, seed: int) -> Served:
     """Return how the clairvoyant's own schedule serves the requests, in the same fleet."""
     world = setup.world(seed)
-    need = np.minimum(world.load.need(world.objective), world.maximum)
+    need = world.need
     bounds = (setup.minimum, int(max(need.max(), setup.minimum)))
     everything = np.array([1e12])
     path = clairvoyant.schedule_at_price(
