@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import aiohttp
 import pytest
 import structlog
 from aiohttp import web
+from helpers_connection import connection_sections
 from helpers_fakes import BASE, PROJECT
 
 from autoscaler.app import Seams, build_app
@@ -24,18 +26,9 @@ MINUTE = 60.0
 
 
 def tree(emulator: Emulator, **sections: Any) -> dict[str, Any]:
-    where = emulator.connection
+    person = {"email": emulator.scenario.email, "password": emulator.scenario.password}
     return {
-        "cloud": {
-            "base_url": where.base_url,
-            "tenant_url": where.tenant_url,
-            "inventory_url": where.inventory_url,
-            "org_id": where.org_id,
-            "project_id": where.project_id,
-            "email": emulator.scenario.email,
-            "password": emulator.scenario.password,
-        },
-        "inference": {"key": where.inference_key, "allowed_hosts": ["127.0.0.1"]},
+        **connection_sections(asdict(emulator.connection), **person),
         "web": {"listen": "127.0.0.1:0", "admin_token": TOKEN},
         "state": {"path": ":memory:"},
     } | sections

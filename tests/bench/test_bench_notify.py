@@ -9,11 +9,13 @@ import asyncio
 import logging
 import random
 import time
+from dataclasses import asdict
 
 import pytest
 import structlog
 from aiohttp import web
 from helpers_alerts import RULES, T0, deployment, fleet, probe, subject
+from helpers_connection import connection_sections
 
 from autoscaler.app import Seams, build_app
 from autoscaler.clock import LoopClock, run_virtual
@@ -92,11 +94,8 @@ async def waits(rng: random.Random) -> list[float]:
 
 
 def settings(emulator: Emulator, hook: str) -> dict[str, object]:
-    where = emulator.connection
-    places = ("base_url", "tenant_url", "inventory_url", "org_id", "project_id", "token")
     return {
-        "cloud": {key: getattr(where, key) for key in places},
-        "inference": {"key": where.inference_key, "allowed_hosts": ["127.0.0.1"]},
+        **connection_sections(asdict(emulator.connection)),
         "intervals": {"discover_seconds": POLL_SECONDS, "probe_seconds": 300},
         "alerting": {"webhook": [{"url": hook, "name": "hook"}]},
         "web": {"listen": "127.0.0.1:0"},

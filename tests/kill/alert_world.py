@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from helpers_connection import connection_sections
 
 POLL_SECONDS = 0.8
 PROBE_SECONDS = 3.0
@@ -179,10 +180,8 @@ async def open_world(folder: Path, names: list[str], rng: random.Random) -> Asyn
 
 def _config(folder: Path, where: dict[str, str], hook: str) -> dict[str, Any]:
     """The daemon's configuration; JSON is YAML."""
-    places = ("base_url", "tenant_url", "inventory_url", "org_id", "project_id", "token")
     return {
-        "cloud": {key: where[key] for key in places},
-        "inference": {"key": where["inference_key"], "allowed_hosts": ["127.0.0.1"]},
+        **connection_sections(where),
         "intervals": {
             "discover_seconds": POLL_SECONDS,
             "decide_seconds": POLL_SECONDS,

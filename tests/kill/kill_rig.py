@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from helpers_connection import connection_sections
 
 from autoscaler.core.codec import decode
 from autoscaler.emulator.ledger import ScaleCall, Truth
@@ -65,14 +66,11 @@ class Rig:
 
     def write_config(self) -> None:
         """Write it; JSON is YAML."""
+        sections = connection_sections(self.where)
+        sections["cloud"] |= {"deadline_seconds": 1, "read_deadline_seconds": 1}
         tree = {
             "mode": "active",
-            "cloud": {
-                key: self.where[key]
-                for key in ("base_url", "tenant_url", "inventory_url", "org_id", "project_id")
-            }
-            | {"token": self.where["token"], "deadline_seconds": 1, "read_deadline_seconds": 1},
-            "inference": {"key": self.where["inference_key"], "allowed_hosts": ["127.0.0.1"]},
+            **sections,
             "intervals": {
                 "discover_seconds": POLL_SECONDS,
                 "decide_seconds": POLL_SECONDS,
