@@ -101,12 +101,13 @@ class App:
             raise ValueError("this daemon was started without a configuration to read again")
         after = self.read()
         running = self._running
-        probing = running.probing_of(after)
-        running.notifier.swap(running.outbox_of(after))
-        running.prober.swap(probing)
+        config = running.config_of(after)
         changed = translate.changes(self.settings, after, started=self.started_with)
+        probing, outbox = running.probing_of(after), running.outbox_of(after)
+        running.notifier.swap(outbox)
+        running.prober.swap(probing)
         self.settings = after
-        return translate.daemon_config(after), changed
+        return config, changed
 
     @property
     def _running(self) -> "_Running":
@@ -185,6 +186,10 @@ class _Running:
             web=_web(settings, daemon.console, meter),
             sampler=sampler,
         )
+
+    def config_of(self, settings: Settings) -> Config:
+        """Return what other settings tell the daemon."""
+        return _config(settings, self.store)
 
     def outbox_of(self, settings: Settings) -> Outbox:
         """Return the outbox that other settings want."""
