@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from helpers_prometheus import ROOT, prometheus_command
+from helpers_tools import tool
 from helpers_web import FakeConsole
 from helpers_web_day import decision_of
 from helpers_web_fleet import probe_of, snapshot_of
@@ -21,27 +22,8 @@ from autoscaler.web import MeterConfig, PrometheusMeter, WebConfig, WebServer
 
 pytestmark = pytest.mark.live
 
-ROOT = Path(__file__).parents[2]
 SCRAPES = 25
 """Seconds of run, a scrape each second; the dashboards' window is set to 10 s."""
-
-CONFIG = """
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: ["{rules}/*.yml"]
-scrape_configs:
-  - job_name: neevscale
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-"""
-
-
-def _tool(name: str) -> str:
-    found = os.environ.get(name.upper()) or shutil.which(name)
-    if found:
-        return found
-    reason = f"no {name} is installed: apt install prometheus"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def _moved(snapshot: Snapshot, at: float, *, fails: bool) -> Snapshot:
@@ -101,15 +83,14 @@ async def _run(
     server: WebServer, console: FakeConsole, meter: PrometheusMeter, folder: Path
 ) -> str:
     """Let a Prometheus scrape some seconds of run; returns what the command printed."""
-    config = folder / "prometheus.yml"
-    rules = ROOT / "config" / "prometheus" / "rules"
-    config.write_text(CONFIG.format(port=server.port, rules=rules))
     own = 20_000 + os.getpid() % 10_000
     process = await asyncio.create_subprocess_exec(
-        _tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}", "--log.level=error",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        *prometheus_command(
+            folder, port=server.port, own=own, scrape_seconds=1, evaluate_seconds=1
+        ),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         fleet = snapshot_of(6)
         for beat in range(SCRAPES + 8):
@@ -165,7 +146,7 @@ async def test_promtool_finds_nothing_to_lint_in_the_metrics(tmp_path: Path) -> 
             text = await got.read()
     finally:
         await server.stop()
-    command = [_tool("promtool"), "check", "metrics"]
+    command = [tool("promtool"), "check", "metrics"]
     done = await asyncio.to_thread(
         subprocess.run, command, input=text, capture_output=True, check=False
     )

@@ -6,8 +6,6 @@ TLS and its tokens expire, so that nothing that a dashboard asks for is without 
 """
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,28 +15,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from helpers_prometheus import ROOT, prometheus_command
+from helpers_tools import tool
 
 pytestmark = [pytest.mark.live, pytest.mark.bench]
 
-ROOT = Path(__file__).parents[2]
 LIVE_SECONDS = 240
-CONFIG = """
-global: {{scrape_interval: 2s, evaluation_interval: 5s}}
-rule_files: ["{rules}/*.yml"]
-scrape_configs:
-  - job_name: neevscale
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-"""
-
-
-def _tool(name: str) -> str:
-    found = os.environ.get(name.upper()) or shutil.which(name)
-    if found:
-        return found
-    reason = f"no {name} is installed"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def _free_port() -> int:
@@ -52,7 +34,7 @@ def _certificate(folder: Path) -> Path:
     """A key and a certificate for 127.0.0.1 in one file."""
     key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
     command = [
-        *(_tool("openssl"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "20"),
+        *(tool("openssl"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "20"),
         *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=127.0.0.1"),
         *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)),
     ]
@@ -82,14 +64,10 @@ async def test_every_expression_of_the_dashboards_has_data_from_the_real_demo(
     tmp_path: Path,
 ) -> None:
     port, own = _free_port(), _free_port()
-    config = tmp_path / "prometheus.yml"
-    rules = ROOT / "config" / "prometheus" / "rules"
-    config.write_text(CONFIG.format(port=port, rules=rules), "utf-8")
     demo = (sys.executable, "-m", "autoscaler", "demo", "--port", str(port))
-    prometheus = (
-        _tool("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}", "--log.level=error",
-    )  # fmt: skip
+    prometheus = prometheus_command(
+        tmp_path, port=port, own=own, scrape_seconds=2, evaluate_seconds=5
+    )
     tls = ("--tls", _certificate(tmp_path))
     async with _running(*demo, *tls, until="The past is lived"), _running(*prometheus):
         await asyncio.sleep(LIVE_SECONDS)  # a real Prometheus follows the wall clock

@@ -1,21 +1,19 @@
 """The rules: what is shipped is what is made, promtool takes it, each alert fires in a test."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from helpers_prometheus import ROOT, RULES
+from helpers_tools import tool
 
 from autoscaler.web.catalogue import BY_NAME
 from autoscaler.web.metric import Kind
 from autoscaler.web.rules import RulesConfig, RulesMode, build_rules, render, shipped_rules
 
-ROOT = Path(__file__).parents[2]
-RULES = ROOT / "config" / "prometheus" / "rules"
 STORIES = tuple(Path(__file__).parent / name for name in ("rules_test.yml", "rules_burn_test.yml"))
 
 
@@ -25,13 +23,8 @@ def _all_rules() -> list[dict[str, Any]]:
 
 
 def _promtool(*arguments: str | Path) -> str:
-    tool = os.environ.get("PROMTOOL") or shutil.which("promtool")
-    if tool is None:
-        reason = "no promtool is installed: apt install prometheus"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=False)
+    command = [tool("promtool"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -107,9 +100,7 @@ def test_promtool_sees_every_story_end_as_told() -> None:
 
 @pytest.mark.live
 def test_amtool_takes_the_alertmanager_configuration() -> None:
-    tool = os.environ.get("AMTOOL") or shutil.which("amtool")
-    if tool is None:
-        pytest.skip("no amtool is installed: apt install prometheus-alertmanager")
     path = ROOT / "config" / "alertmanager" / "alertmanager.yml"
-    done = subprocess.run([tool, "check-config", path], capture_output=True, text=True, check=False)
+    command = [tool("amtool"), "check-config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
