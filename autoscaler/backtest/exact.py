@@ -131,7 +131,7 @@ def run_exactly(
         if progress is not None and slot % 100 == 0:
             progress(slot, len(need))
     run = _run_of(course, need, world, fleet)
-    return run, _served(tally, fleet, len(place.trace.arrival))
+    return run, _served(tally, fleet)
 
 
 def _run_of(course: Course, need: NDArray[np.int64], world: World, fleet: Fleet) -> Run:
@@ -148,9 +148,11 @@ def _run_of(course: Course, need: NDArray[np.int64], world: World, fleet: Fleet)
     )
 
 
-def _served(tally: Tally, fleet: Fleet, requests: int) -> Served:
-    """Return how requests were served; those still under way in the end are left out, a tail."""
-    counted = max(1, min(requests, tally.requests + fleet.gauges().waiting))
+def _served(tally: Tally, fleet: Fleet) -> Served:
+    """Return how requests were served, our own probes among them (one in some hundred); those in a
+    batch in the end are left out, those that wait are bad.
+    """
+    counted = max(1, tally.requests + fleet.gauges().waiting)
     return Served(
         requests=counted,
         good_ratio=tally.good / counted,

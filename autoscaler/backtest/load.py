@@ -161,7 +161,10 @@ def _superpose(seconds: Floats, copies: Floats) -> Floats:
 
 def factor_for_peak(load: SlotLoad, objective: Objective, replicas: float) -> float:
     """Return by how much to multiply a trace so that its busiest 5 minutes need `replicas`."""
-    pressure = load.pressure(objective)
+    return replicas / peak_of(load.pressure(objective))
+
+
+def peak_of(pressure: Floats) -> float:
+    """Return the replicas that the busiest 5 minutes need, unrounded."""
     width = min(PEAK_SLOTS, len(pressure))
-    peak = np.convolve(pressure, np.ones(width) / width, mode="valid").max()
-    return replicas / float(peak)
+    return float(np.convolve(pressure, np.ones(width) / width, mode="valid").max())
