@@ -34,6 +34,8 @@ dies there.
 """
 CRASHED_RATIO = 0.6
 """Share of the starts that may die at a point, if they reach it in their time."""
+SILENCE_SECONDS = 0.5
+"""Longest time between two silences that a person keeps."""
 KILLED_EARLY_RATIO = 0.1
 """Share of the starts that may be killed before they serve."""
 
@@ -72,6 +74,13 @@ async def until(world: World, holds: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(what)
         await asyncio.sleep(0.1)
+
+
+async def keep_silences(world: World, over: asyncio.Event, rng: random.Random) -> None:
+    """Keep silences at random moments: none may come between an alert and its notifications."""
+    while not over.is_set():
+        await world.silence()
+        await asyncio.sleep(rng.uniform(0.0, SILENCE_SECONDS))
 
 
 async def kill_again_and_again(world: World, over: asyncio.Event, rng: random.Random) -> None:
@@ -137,9 +146,10 @@ async def sweep(folder: Path, *, stories: int, rng: random.Random) -> Tally:
     async with open_world(folder, names, rng) as world:
         over = asyncio.Event()
         killer = asyncio.create_task(kill_again_and_again(world, over, rng))
+        person = asyncio.create_task(keep_silences(world, over, rng))
         await asyncio.gather(*(live_one_story(world, name, rng) for name in names))
         over.set()
-        await killer
+        await asyncio.gather(killer, person)
         check(world, names)
         world.tally.stories = stories
         return world.tally

@@ -16,6 +16,7 @@ from helpers_connection import connection_sections
 
 POLL_SECONDS = 0.8
 PROBE_SECONDS = 3.0
+ADMIN_TOKEN = "an-admin-token"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Tally:
     repeats: int = 0
     collapsed: int = 0
     refused: int = 0
+    silences: int = 0
     faults: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
@@ -49,6 +51,7 @@ class Tally:
         self.repeats += other.repeats
         self.collapsed += other.collapsed
         self.refused += other.refused
+        self.silences += other.silences
         self.faults += other.faults
         for point, count in other.crashes.items():
             self.crashes[point] = self.crashes.get(point, 0) + count
@@ -59,7 +62,8 @@ class Tally:
             f"{self.stories} stories, {self.kills} kills with -9, deaths at points: {died or 0};"
             f" {self.deliveries} notifications, of these {self.repeats} repeats under the same key,"
             f" {self.collapsed} that tell trigger and end at once; {self.refused} attempts were"
-            f" refused with 500; {len(self.faults)} faults"
+            f" refused with 500; {self.silences} silences were kept meanwhile;"
+            f" {len(self.faults)} faults"
         )
 
 
@@ -136,6 +140,21 @@ class World:
         async with self.session.delete(url, headers=headers) as answer:
             assert answer.status == 204, await answer.text()
 
+    async def silence(self) -> None:
+        """Keep a silence about nobody, if a daemon serves."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        serving = [line for line in lines if '"serving"' in line]
+        if not serving:
+            return
+        url = f"{json.loads(serving[-1])['url']}/api/v1/silences"
+        body = {"matchers": ["deployment=nobody"], "seconds": 5, "by": "ann", "reason": "test"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        try:
+            async with self.session.post(url, json=body, headers=headers) as answer:
+                self.tally.silences += answer.ok
+        except (aiohttp.ClientError, TimeoutError):
+            pass  # it has just been killed
+
     @property
     def log(self) -> Path:
         return self.folder / "daemon.log"
@@ -191,7 +210,7 @@ def _config(folder: Path, where: dict[str, str], hook: str) -> dict[str, Any]:
             "webhook": [{"url": hook, "name": "hook", "shape": "neev.v1"}],
             "storm": {"alerts": 100000},
         },
-        "web": {"listen": "127.0.0.1:0"},
+        "web": {"listen": "127.0.0.1:0", "admin_token": ADMIN_TOKEN},
         "state": {"path": str(folder / "state.db")},
         "slo": {"allow_low_volume": True},
     }

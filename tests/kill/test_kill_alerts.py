@@ -7,7 +7,7 @@ import pytest
 from alert_stories import faults_of, sweep
 from alert_world import Told
 
-WORLDS, STORIES = 25, 20
+WORLDS, STORIES = 20, 25
 
 
 def told(event: str, *, episode: int = 1, collapsed: bool = False) -> Told:
@@ -42,7 +42,9 @@ async def test_a_small_sweep_loses_and_doubles_nothing(tmp_path: Path, rng: rand
 async def test_the_whole_sweep_loses_and_doubles_nothing(
     world: int, tmp_path: Path, rng: random.Random
 ) -> None:
-    """500 stories. A world is as large as one daemon on a shared core still ticks for."""
+    """500 stories. A world is as large as one daemon on a shared core still ticks for, and larger
+    than what is looked at and written without a turn for others.
+    """
     tally = await sweep(tmp_path, stories=STORIES, rng=rng)
     print(f"world {world}: {tally.text()}")
     assert tally.faults == []
