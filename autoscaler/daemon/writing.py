@@ -86,11 +86,13 @@ class Writer:
 
     def _write_part(self, part: Sequence[Watched], writing: Writing, *, everything: bool) -> None:
         documents = self._documents(part, everything=everything)
-        known = [writing.lines.get(watched.id) for watched in part]
-        self._commit(_batch([lines for lines in known if lines is not None], documents))
+        gathered = [w.id for w in part if w.id in writing.lines]
+        if documents or gathered:
+            self._commit(_batch([writing.lines[id_] for id_ in gathered], documents))
         for watched in part:
             watched.saved(documents)
-            writing.lines.pop(watched.id, None)
+        for id_ in gathered:
+            del writing.lines[id_]
 
     def _write_last(self, last: Sequence[Watched], writing: Writing, *, everything: bool) -> None:
         """Write the rest: of the last deployments, of those that left meanwhile, of the alerts."""

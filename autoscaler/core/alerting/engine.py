@@ -6,7 +6,7 @@ documents and notifications must be committed in one transaction: then no change
 the alert and its message, whatever happens to the process.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -32,7 +32,9 @@ KEEP_EPISODES_SECONDS = 30 * DAY
 """How long the number of an alert's last episode is remembered; no outbox row lives longer."""
 
 BREATH = 200
-"""Deployments asked about by one alert (a few milliseconds) after which others may run."""
+"""Questions, each of one alert about one deployment (a few milliseconds), after which others may
+run.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,9 @@ def evaluate_in_steps(
     """
     memories = yield from _remember(state.memories, facts, rules)
     book = Book(facts=facts, records=dict(state.records), episodes=dict(state.episodes))
-    for spec in effective(CATALOGUE, rules):
-        yield from _look(spec, book, memories, rules)
+    for number, _ in enumerate(_asked(book, memories, rules), start=1):
+        if number % BREATH == 0:
+            yield
     book.close_gone()
     book.close_missing()
     storm = storm_finding(book.records.values(), at=facts.at, rules=rules)
@@ -121,21 +124,23 @@ def effective(specs: Iterable[AlertSpec], rules: AlertRules) -> tuple[AlertSpec,
     return tuple(changed)
 
 
-def _look(
-    spec: AlertSpec, book: Book, memories: Mapping[str, Memory], rules: AlertRules
-) -> Generator[None, None, None]:
-    """Ask one alert's conditions about the fleet and about each deployment."""
+def _asked(book: Book, memories: Mapping[str, Memory], rules: AlertRules) -> Iterator[None]:
+    """Ask each alert's conditions about the fleet and about each deployment; one step a question.
+
+    They go into the book in the order of the catalogue.
+    """
     facts = book.facts
-    if spec.fleet is not None:
-        book.apply(spec, spec.fleet(FleetScope(facts, memories[FLEET], rules)))
-    if spec.deployment is None:
-        return
-    for number, subject in enumerate(facts.deployments, start=1):
-        if not subject.gone:
-            memory = memories[subject.deployment.id]
-            found = spec.deployment(DeploymentScope(facts, subject, memory, rules))
-            book.apply(spec, found, subject=subject, seen=memory.failed_probe)
-        if number % BREATH == 0:
+    for spec in effective(CATALOGUE, rules):
+        if spec.fleet is not None:
+            book.apply(spec, spec.fleet(FleetScope(facts, memories[FLEET], rules)))
+            yield
+        if spec.deployment is None:
+            continue
+        for subject in facts.deployments:
+            if not subject.gone:
+                memory = memories[subject.deployment.id]
+                found = spec.deployment(DeploymentScope(facts, subject, memory, rules))
+                book.apply(spec, found, subject=subject, seen=memory.failed_probe)
             yield
 
 
