@@ -97,7 +97,8 @@ class ProbeMaker:
         load, slot = self.world.load, view.slot - 1
         requests = max(float(load.requests[slot]), 1e-9)
         prefill = float(load.prefill_seconds[slot])
-        wait = max(0.0, view.ttft_seconds - view.itl_seconds - prefill)
+        into = 1.0 - (EPOCH + view.at - at) / SLOT_SECONDS
+        wait = view.wait_from + into * (view.wait_to - view.wait_from)
         if wait > PROBE_TIMEOUT_SECONDS:
             return base
         served = float(load.requests[slot]) / SLOT_SECONDS / view.ready

@@ -49,6 +49,10 @@ class View:
     """Mean output tokens of a request."""
     work: float
     """Replica-seconds of work of one request: what a profile of the engine would tell."""
+    wait_from: float = 0.0
+    """Wait before prefill at the slot's beginning, seconds; in between it goes evenly to ..."""
+    wait_to: float = 0.0
+    """... what it is at the slot's end."""
 
     @property
     def concurrency(self) -> float:
@@ -161,9 +165,9 @@ class Fluid:
         before = self.backlog
         served = min(before + arriving, supply)
         self.backlog = before + arriving - served
-        return self._view(slot, used=served / supply, waiting_work=(before + self.backlog) / 2)
+        return self._view(slot, used=served / supply, before=before)
 
-    def _view(self, slot: int, *, used: float, waiting_work: float) -> View:
+    def _view(self, slot: int, *, used: float, before: float) -> View:
         load = self.world.load
         requests = max(float(load.requests[slot]), 1e-9)
         work = max(float(load.work[slot]), 1e-9)
@@ -173,7 +177,7 @@ class Fluid:
         served_rate = used * self.ready / max(per_request, 1e-9)
         output = float(load.output[slot]) / requests
         running = min(served_rate * output * itl, float(self.ready * load.batch))
-        wait = waiting_work / self.ready
+        wait_from, wait_to = before / self.ready, self.backlog / self.ready
         return View(
             at=(slot + 1) * SLOT_SECONDS,
             slot=slot + 1,
@@ -185,9 +189,11 @@ class Fluid:
             usage=running / (self.ready * load.batch),
             rho=used + self.backlog / (self.ready * SLOT_SECONDS),
             itl_seconds=itl,
-            ttft_seconds=wait + itl + float(load.prefill_seconds[slot]),
+            ttft_seconds=(wait_from + wait_to) / 2 + itl + float(load.prefill_seconds[slot]),
             output=output,
             work=per_request,
+            wait_from=wait_from,
+            wait_to=wait_to,
         )
 
 
