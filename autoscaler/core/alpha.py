@@ -82,6 +82,13 @@ def calibrated(alpha: Alpha, itl: float, *, at: float) -> Alpha:
     return replace(alpha, calibration=Calibration(mean=mean, probes=probes, at=at))
 
 
+def given(alpha: Alpha, policy: Policy) -> float | None:
+    """Alpha by a person's word, seconds: configured, else calibrated; None without either."""
+    if policy.alpha_seconds is not None:
+        return policy.alpha_seconds
+    return None if alpha.calibration is None else alpha.calibration.mean
+
+
 def believed(alpha: Alpha, policy: Policy, *, by_line: tuple[float, str] | None) -> Believed:
     """Return the alpha in force. `by_line`: that of its own line, and why it may be trusted."""
     if policy.alpha_seconds is not None:

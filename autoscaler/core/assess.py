@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from autoscaler.core.alpha import Believed
 from autoscaler.core.counts import cold_start_seconds
 from autoscaler.core.estimate import INTERVAL, Reading, median_ttft, reading
+from autoscaler.core.headroom import in_force
 from autoscaler.core.intake import alpha_of, idle_ttft
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import Estimate, Observation
@@ -100,14 +101,17 @@ def _sigma(state: State) -> float:
 def cap_of(state: State, policy: Policy, alpha: float) -> tuple[float, bool]:
     """Value of 1 - alpha/ITL at which the batch is full, and whether it was learned.
 
-    A plateau seen under a queue fixes it (E3); a latency seen without one is a lower bound.
+    A plateau seen under a queue fixes it (E3). Before one was seen, a latency that was carried
+    without a queue may be planned for, so that full lies the head-room above it.
     """
     large = policy.max_num_seqs is not None and policy.max_num_seqs >= LARGE_BATCH
     prior = CAP_PRIOR_LARGE_BATCH if large else CAP_PRIOR
     at_plateau, highest = plateau(state.overload), state.overload.highest_itl
     cap = prior if at_plateau is None else 1.0 - alpha / at_plateau
     if highest is not None:
-        cap = max(cap, 1.0 - alpha / highest)
+        carried = 1.0 - alpha / highest
+        planned = min(1.0, in_force(state.calibration, policy))
+        cap = max(cap, carried if at_plateau else carried / planned)
     learned = at_plateau is not None or cap > prior
     return min(MOST_CAP, max(LEAST_CAP, cap)), learned
 
@@ -116,7 +120,9 @@ def _slope(state: State, replicas: int, now: float) -> Slope | None:
     if not state.overload.is_shown:
         return None
     same = tuple(sample for sample in state.samples if sample.replicas == replicas)
-    return slope_of(same, state.overload, now=now)
+    since = state.overload.good_before or 0.0
+    same_count = (state.counts.settled_at or 0.0) <= since
+    return slope_of(same, state.overload, now=now, same_count=same_count)
 
 
 def _load(

@@ -66,10 +66,8 @@ class Case:
     slope: Slope | None
     queue_load: float | None
     """Load that the slope told last in this overload; None = nothing yet."""
-    queue_since: float | None
-    """Instant at which the shown overload began; None = none is shown."""
-    grew_from: int | None
-    """Count that the last settled increase came from; None = the last one was none."""
+    backlog: float
+    """Work that waits by that load, replica-seconds."""
     queueing: bool
     """True while a queue is suspected, or so lately gone that the latencies are still its own."""
     headroom: float

@@ -59,17 +59,21 @@ class Curve:
         return self.nu * math.exp(math.log(busy) / self.exponent)
 
 
-def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
-    """Fit the plain line; None where nothing was heard. `idle_itl`: mean ITL of idle minutes."""
+def fitted(
+    pairs: Pairs, *, idle_itl: float | None = None, given_alpha: float | None = None
+) -> Curve | None:
+    """Fit the plain line; None where nothing was heard.
+
+    `idle_itl`: mean ITL of idle minutes, seconds. `given_alpha`: alpha that is not in question.
+    """
     listened = sum(seconds for _, _, seconds in pairs.bins)
     events = sum(count for _, count, _ in pairs.bins)
     if events <= 0.0 or listened <= 0.0:
         return None
     lowest = itl_of(next(i for i, _, s in pairs.bins if s >= LEAST_SHARE * listened))
     temper = min(TEMPER, MOST_EVENTS / events)
-    low, high = (math.log(lowest * end) for end in ALPHA_RANGE)
-    grid = (high - low) / (ALPHA_STEPS - 1)
-    nodes = [node for step in range(ALPHA_STEPS) for node in _nodes(pairs, low + grid * step)]
+    steps, grid = _alphas(lowest, given_alpha)
+    nodes = [node for log_alpha in steps for node in _nodes(pairs, log_alpha)]
     scores = [temper * one[2] - _prior(one[0], one[1], idle_itl) for one in nodes]
     best = max(scores)
     weights = [math.exp(score - best) for score in scores]
@@ -84,6 +88,15 @@ def fitted(pairs: Pairs, *, idle_itl: float | None = None) -> Curve | None:
         exponent_sigma=max(0.05, exponent_sigma),
         nu=math.exp(log_nu),
     )
+
+
+def _alphas(lowest: float, given: float | None) -> tuple[list[float], float]:
+    """Return the grid of ln alpha and its step: one point where alpha is given."""
+    if given is not None:
+        return [math.log(given)], 0.0
+    low, high = (math.log(lowest * end) for end in ALPHA_RANGE)
+    step = (high - low) / (ALPHA_STEPS - 1)
+    return [low + step * number for number in range(ALPHA_STEPS)], step
 
 
 _Node: TypeAlias = tuple[float, float, float, float]

@@ -7,6 +7,7 @@ from autoscaler.core.assess import Assessment
 from autoscaler.core.case import Case, Gate
 from autoscaler.core.counts import open_ask
 from autoscaler.core.forecast import raised
+from autoscaler.core.headroom import in_force
 from autoscaler.core.model import Observation
 from autoscaler.core.policy import Policy
 from autoscaler.core.recommend import proposals
@@ -35,10 +36,9 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         line=seen.line,
         slope=seen.slope,
         queue_load=state.overload.load,
-        queue_since=state.overload.shown_since,
-        grew_from=_grew_from(state),
+        backlog=state.overload.backlog,
         queueing=state.overload.is_suspected or seen.recovering,
-        headroom=headroom_of(state, policy),
+        headroom=in_force(state.calibration, policy),
         hold_seconds=hold,
         held_highest=kept[0][1] if kept else 1,
         held_until=blocking[-1] + hold if blocking else None,
@@ -59,12 +59,6 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
     return replace(case, proposals=proposals(case))
 
 
-def headroom_of(state: State, policy: Policy) -> float:
-    """Head-room in force: calibrated where the policy lets it be."""
-    found = state.calibration.headroom if policy.headroom_calibrates else None
-    return policy.headroom_ratio if found is None else found
-
-
 def _foretold(state: State, case: Case) -> tuple[float, str] | None:
     estimate = case.estimate
     if not case.policy.forecast or estimate.load is None or not estimate.capacity_per_replica:
@@ -79,11 +73,6 @@ def _asked_from(state: State, at: float, period: float, *, up: bool) -> int | No
         if at - mark.asked_at < period and (mark.count > mark.from_count) is up:
             return mark.from_count
     return None
-
-
-def _grew_from(state: State) -> int | None:
-    marks = state.counts.asks
-    return marks[-1].from_count if marks and marks[-1].count > marks[-1].from_count else None
 
 
 def _undo_to(state: State, base: int) -> int | None:

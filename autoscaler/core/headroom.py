@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autoscaler.core.policy import Policy
 from autoscaler.core.record import BIN_SECONDS, Record, whole
 
 STEP = 0.05
@@ -59,6 +60,12 @@ class Replayed:
     attainment: float
     cost: float
     """Mean replicas."""
+
+
+def in_force(calibration: Calibration, policy: Policy) -> float:
+    """Head-room in force: calibrated where the policy lets it be."""
+    found = calibration.headroom if policy.headroom_calibrates else None
+    return policy.headroom_ratio if found is None else found
 
 
 def calibrated(

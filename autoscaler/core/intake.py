@@ -16,7 +16,7 @@ from autoscaler.core.model import Observation
 from autoscaler.core.policy import Policy
 from autoscaler.core.quantile import LowQuantile, added
 from autoscaler.core.state import State
-from autoscaler.core.window import Sample, extended, sample_of, within
+from autoscaler.core.window import Sample, extended, sample_of
 
 IDLE_TTFT_SHARE = 0.1
 """A low quantile of TTFT: what a prompt takes when nobody is before it."""
@@ -49,7 +49,7 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     state = _with_queue(state, fresh, now)
     if fresh and not state.overload.is_suspected:  # under a queue nothing is near idle
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
-    return _with_trial(_with_lesson(state, now), now)
+    return _with_trial(_with_lesson(state, policy, now), now)
 
 
 def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
@@ -79,8 +79,9 @@ def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]
     return ear, tuple(fresh)
 
 
-def _with_lesson(state: State, now: float) -> State:
-    learning = lesson(state.learning, state.samples, now=now)
+def _with_lesson(state: State, policy: Policy, now: float) -> State:
+    given = alphas.given(state.alpha, policy)
+    learning = lesson(state.learning, state.samples, now=now, given_alpha=given)
     if learning is state.learning:
         return state
     overload = state.overload
@@ -130,11 +131,7 @@ def _with_queue(state: State, fresh: tuple[Sample, ...], now: float) -> State:
     threshold = queues.queue_threshold(idle_ttft(state))
     overload = queues.followed(state.overload, fresh, threshold=threshold, now=now)
     if overload.shown_since is None and fresh:
-        itls = [s.itl for s in within(state.samples, now=now, seconds=60.0) if s.itl is not None]
-        if len(itls) >= 6:
-            highest = sum(itls) / len(itls)
-            if highest > (overload.highest_itl or 0.0):
-                overload = replace(overload, highest_itl=highest)
+        overload = queues.watched(overload, state.samples)
     return state if overload is state.overload else replace(state, overload=overload)
 
 

@@ -23,7 +23,7 @@ from autoscaler.core.pairs import (
     reach,
     span,
 )
-from autoscaler.core.window import Sample
+from autoscaler.core.window import Sample, within
 
 CHUNK_SECONDS = 60.0
 """One pair a minute: long enough to hear some prompts, short enough for one load."""
@@ -31,6 +31,10 @@ LONGEST_CHUNK_SECONDS = 180.0
 """A chunk that did not fill by then is given up: the load was another one at its beginning."""
 LEAST_SAMPLES = 3
 """Probes in a chunk below which it waits for more."""
+STEADY_SECONDS = 180.0
+"""A chunk's ITL is that of this time, where the minutes in it do not differ for certain ..."""
+SHIFTED = 2.0
+"""... that is, by so many standard deviations."""
 MOST_SLOW = 0.5
 """Share of slow gaps above which single prompts are no longer told apart: each iteration of a full
 replica computes a part of somebody's prompt.
@@ -163,8 +167,17 @@ class Learning:
         )
 
 
-def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Learning:
-    """Teach one chunk once a minute's samples are there; else return what was."""
+def lesson(
+    learning: Learning,
+    samples: tuple[Sample, ...],
+    *,
+    now: float,
+    given_alpha: float | None = None,
+) -> Learning:
+    """Teach one chunk once a minute's samples are there; else return what was.
+
+    `given_alpha`: alpha by a person's word, seconds; the line is then fitted through it.
+    """
     since = learning.chunk_from
     if now - since < CHUNK_SECONDS:
         return learning
@@ -180,6 +193,7 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
             full_prompts=learning.full_prompts * FULL_FADE + chunk.prompts,
             full_seconds=learning.full_seconds * FULL_FADE + chunk.seconds,
         )
+    chunk = replace(chunk, itl=_steadied(chunk.itl, samples, now))
     learning = _drifted(replace(learning, chunk_from=now), chunk)
     pairs = paired(
         learning.pairs,
@@ -189,7 +203,29 @@ def lesson(learning: Learning, samples: tuple[Sample, ...], *, now: float) -> Le
         at=now,
     )
     learning = replace(_with_idle(learning, chunk, now), pairs=pairs)
-    return _fitted(learning, now) if now - learning.fitted_at >= FIT_SECONDS else learning
+    return (
+        _fitted(learning, now, given_alpha) if now - learning.fitted_at >= FIT_SECONDS else learning
+    )
+
+
+def _steadied(itl: float, samples: tuple[Sample, ...], now: float) -> float:
+    """A minute's ITL, by the minutes before it as well while they do not differ for certain.
+
+    The scatter of single minutes flattens the line (errors in variables): a minute whose few probes
+    happened on slow replicas shows a high latency beside arrivals that are no higher.
+    """
+    itls = [
+        sample.itl
+        for sample in within(samples, now=now, seconds=STEADY_SECONDS)
+        if sample.itl is not None and sample.replicas == samples[-1].replicas
+    ]
+    if len(itls) < 2:
+        return itl
+    mean = sum(itls) / len(itls)
+    scatter = sum((one - mean) ** 2 for one in itls) / (len(itls) - 1)
+    share = CHUNK_SECONDS / STEADY_SECONDS
+    apart = SHIFTED * math.sqrt(scatter / (share * len(itls)))
+    return mean if abs(itl - mean) < apart else itl
 
 
 def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
@@ -227,8 +263,8 @@ def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
     )
 
 
-def _fitted(learning: Learning, now: float) -> Learning:
-    curve = fitted(learning.pairs, idle_itl=learning.idle_itl)
+def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learning:
+    curve = fitted(learning.pairs, idle_itl=learning.idle_itl, given_alpha=given_alpha)
     audible = curve is not None and is_audible(learning.pairs)
     rates = PLAIN
     if curve is not None and audible:

@@ -7,6 +7,7 @@ from autoscaler.core.case import Case
 from autoscaler.core.forecast import Terms, judged
 from autoscaler.core.limits import ceiling_of, floor_of
 from autoscaler.core.model import Decision
+from autoscaler.core.overload import told
 from autoscaler.core.predict import predicted_itl
 from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
@@ -20,8 +21,9 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     blind = case.gate.blind is not None
     since = state.blind_since if state.blind_since is not None else case.at
     state_bin = state.record.open_bin
-    if case.estimate.ttft_slope is not None:
-        overload = replace(state.overload, load=case.estimate.load)
+    if state.overload.is_shown:
+        load = None if case.estimate.ttft_slope is None else case.estimate.load
+        overload = told(state.overload, load, replicas=case.current, at=case.at)
         state = replace(state, overload=overload)
     record = recorded(state.record, _need(case), at=case.at)
     state = replace(

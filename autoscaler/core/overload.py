@@ -32,6 +32,14 @@ WAITING = frozenset({FailureReason.TIMEOUT_HEADERS, FailureReason.TIMEOUT_TTFT})
 REFUSED = frozenset({FailureReason.HTTP_429, FailureReason.HTTP_503})
 """Failures that neither begin nor end one."""
 KEPT_PLATEAUS = 5
+LEAST_WATCHED = 12
+"""Probes without a queue from which their highest latency says something ..."""
+LEAST_HIGH, HIGH_SHARE = 3, 0.08
+"""... less so many of the highest, or this share where that is more: a pause is not a batch."""
+FLOOR_SECONDS = 15.0
+"""Shortest time since the last probe without a queue over which a wait makes a slope."""
+MOST_SLOPE = 20.0
+"""Steepest slope that is told apart: 21 times of capacity is beyond use."""
 _ONE_SIDED = 1.64  # 95 % of a normal distribution
 
 
@@ -47,16 +55,20 @@ class Overload:
     """When a successful probe last showed it."""
     good_before: float | None = None
     """When the last probe without a queue was sent: the queue began after that."""
+    good_ttft: float = 0.0
+    """Its TTFT, seconds: no more than that waited then."""
     itls: tuple[float, ...] = ()
     """ITLs of this spell's successful probes: its plateau."""
     plateaus: tuple[float, ...] = ()
     """Median ITL of past spells, seconds, oldest first: the batch is full there (E3)."""
     highest_itl: float | None = None
-    """Highest mean ITL of a window without any queue since the last plateau: the batch was not full
-    there.
-    """
+    """Highest ITL, seconds, that was seen without a queue since the last plateau (`watched`)."""
     load: float | None = None
     """Load that this spell's slope told last, replicas' worth; None = none yet."""
+    backlog: float = 0.0
+    """Work that waits by what the slope told, replica-seconds."""
+    backlog_at: float | None = None
+    """When `backlog` was last brought up to date; None = no load was told in this spell."""
     ended_at: float | None = None
     """When the last spell ended; None if none ended yet."""
 
@@ -102,7 +114,8 @@ def _with(overload: Overload, sample: Sample, threshold: float) -> Overload:
         if sample.ttft is None:
             return overload
         if sample.ttft < threshold:
-            return replace(_ended(overload, sample.ended_at), good_before=sample.at)
+            ended = _ended(overload, sample.ended_at)
+            return replace(ended, good_before=sample.at, good_ttft=sample.ttft)
         itls = overload.itls if sample.itl is None else (*overload.itls, sample.itl)[-40:]
         return replace(
             overload,
@@ -133,8 +146,36 @@ def _ended(overload: Overload, at: float) -> Overload:
         plateaus=plateaus,
         highest_itl=highest,
         load=None,
+        backlog=0.0,
+        backlog_at=None,
         ended_at=ended_at,
     )
+
+
+def watched(overload: Overload, samples: tuple[Sample, ...]) -> Overload:
+    """Take in the highest latency that replicas carried without a queue.
+
+    Single probes see single replicas at single moments, so they reach further than the mean: a
+    batch that was this slow and let a probe in at once was not full.
+    """
+    since = overload.ended_at or 0.0
+    itls = sorted(s.itl for s in samples if s.itl is not None and s.ended_at > since)
+    if len(itls) < LEAST_WATCHED:
+        return overload
+    highest = itls[-max(LEAST_HIGH, round(HIGH_SHARE * len(itls)))]
+    if highest <= (overload.highest_itl or 0.0):
+        return overload
+    return replace(overload, highest_itl=highest)
+
+
+def told(overload: Overload, load: float | None, *, replicas: int, at: float) -> Overload:
+    """Take in the load that the slope told (None: nothing new), and let the backlog grow by it."""
+    load = overload.load if load is None else load
+    if load is None or overload.shown_since is None:
+        return overload
+    since = overload.shown_since if overload.backlog_at is None else overload.backlog_at
+    backlog = max(0.0, overload.backlog + (load - replicas) * (at - since))
+    return replace(overload, load=load, backlog=backlog, backlog_at=at)
 
 
 def forgotten(overload: Overload) -> Overload:
@@ -150,36 +191,57 @@ def plateau(overload: Overload) -> float | None:
     return median(spells) if spells else None
 
 
-def slope_of(samples: tuple[Sample, ...], overload: Overload, *, now: float) -> Slope | None:
-    """Theil-Sen slope of TTFT over the time of sending, with censored probes; None below three.
+def slope_of(
+    samples: tuple[Sample, ...], overload: Overload, *, now: float, same_count: bool
+) -> Slope | None:
+    """Theil-Sen slope of TTFT over the time of sending, with censored probes; None if unknown.
 
     The slope b is the one at which Kendall's S between time and TTFT - b x time vanishes. A pair
-    whose later member timed out counts only where its lower bound already decides.
+    whose later member timed out counts only where its lower bound already decides. `same_count`:
+    the count has not changed since the last probe without a queue; from there on, whoever waits w
+    after t seconds proves a slope of w / t or more, however few have answered.
     """
     if overload.shown_since is None:
         return None
     since = max(now - SLOPE_SECONDS, overload.good_before or 0.0)
-    recent = [s for s in within(samples, now=now, seconds=SLOPE_SECONDS) if s.at >= since]
+    recent = [s for s in within(samples, now=now, seconds=SLOPE_SECONDS) if s.at > since]
+    floor = _floor(recent, overload) if same_count else -1.0
     answered = [(s.at, s.ttft, False) for s in recent if s.ttft is not None]
     waiting = [(s.at, s.ended_at - s.at, True) for s in recent if s.failure in WAITING]
     points = sorted(answered[-SLOPE_ANSWERED:] + waiting[-SLOPE_WAITING:])
     known = [index for index, point in enumerate(points) if not point[2]]
     if len(points) < 3 or not known or known[0] == len(points) - 1:
-        return None  # nothing is known to come after a known one: only bounds, no order
+        # nothing is known to come after a known one: only bounds, no order
+        return Slope(value=floor, low=floor, high=MOST_SLOPE) if floor > 0.0 else None
     count = len(points)
     spread = _ONE_SIDED * math.sqrt(count * (count - 1) * (2 * count + 5) / 18.0)
     return Slope(
-        value=_crossing(points, 0.0),
-        low=_crossing(points, spread),
-        high=_crossing(points, -spread),
+        value=max(floor, _crossing(points, 0.0)),
+        low=max(floor, _crossing(points, spread)),
+        high=max(floor, _crossing(points, -spread)),
     )
+
+
+def _floor(recent: list[Sample], overload: Overload) -> float:
+    """Least slope that the waits since the last probe without a queue prove; -1 for none."""
+    if overload.good_before is None:
+        return -1.0
+    waits = [
+        (s.ended_at - s.at if s.ttft is None else s.ttft, s.at - overload.good_before)
+        for s in recent
+        if s.ttft is not None or s.failure in WAITING
+    ]
+    slopes = [
+        (wait - overload.good_ttft) / after for wait, after in waits if after >= FLOOR_SECONDS
+    ]
+    return max(slopes, default=-1.0)
 
 
 _Point = tuple[float, float, bool]
 
 
 def _crossing(points: list[_Point], wanted: float) -> float:
-    low, high = -1.0, 20.0  # a queue drains at most in real time; x 21 of capacity is beyond use
+    low, high = -1.0, MOST_SLOPE  # a queue drains at most in real time
     for _ in range(14):  # halvings of 21: to 0.0013
         middle = (low + high) / 2.0
         if _kendall(points, middle) > wanted:

@@ -136,16 +136,14 @@ def overload(case: Case) -> Proposal | None:
 def _drain_seconds(case: Case) -> float:
     """How long the queue may take to drain once what was asked for runs.
 
-    While it grew, the load L ran on fewer replicas than it needs, so about (L - N before) replicas'
-    worth of work waits for each second; the surplus of the present count eats it up. Without a
-    surplus, or a load that the slope told, the plain allowance holds.
+    What waits, over what the present count can do beyond the load. Without a surplus, or a load
+    that the slope told, the plain allowance holds.
     """
-    load, since, before = case.queue_load, case.queue_since, case.grew_from
-    if load is None or since is None or before is None or load >= case.current:
+    load = case.queue_load
+    if load is None or load >= case.current:
         return DRAIN_SECONDS
-    grew = max(0.0, case.at - case.settled_for - since)
-    drain = grew * max(0.0, load - before) / (case.current - load)
-    return min(LONGEST_DRAIN_SECONDS, max(DRAIN_SECONDS, 1.5 * drain))
+    drain = 2.0 * case.backlog / (case.current - load)
+    return min(LONGEST_DRAIN_SECONDS, max(DRAIN_SECONDS, case.settled_for + drain))
 
 
 def schedule(case: Case) -> Proposal | None:

@@ -64,6 +64,28 @@ def test_an_idle_hour_fixes_alpha() -> None:
     assert learning.curve.alpha_sigma < 0.06
 
 
+def test_an_alpha_that_is_given_is_what_the_line_goes_through() -> None:
+    learning, given = taught(1.0, day()), 1.2 * ALPHA
+    again = fitted(learning.pairs, given_alpha=given)
+    assert again is not None
+    assert again.alpha == pytest.approx(given)
+    assert again.alpha_sigma < 0.01
+
+
+def test_few_noisy_probes_a_minute_do_not_flatten_the_line() -> None:
+    """Four probes of 15 % scatter at loads between 45 and 65 %: errors in variables."""
+    lots, learning, kept = random.Random(3), Learning(chunk_from=START), list[Sample]()
+    for number in range(1, 600):
+        at, rate = START + 60.0 * number, 5.5 + math.sin(number / 40.0)
+        each = minute(lots, at, rate, 1.0)[::2]
+        kept += [replace(s, itl=(s.itl or 0.0) * lots.gauss(1.0, 0.15)) for s in each]
+        kept = kept[-24:]
+        learning = lesson(learning, tuple(kept), now=at)
+    assert learning.curve is not None
+    low, high = (rate_at(learning.rates, math.log(itl / ALPHA)) for itl in (0.0195, 0.026))
+    assert high / low == pytest.approx(6.15 / 4.87, rel=0.12)
+
+
 def test_counts_that_do_not_follow_latency_are_not_believed() -> None:
     pairs = Pairs()
     for number in range(200):

@@ -1,0 +1,114 @@
+"""Overload: how a jump is sized from few answers, how long a queue may drain, what proves a cap."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from core_world import START, World
+
+from autoscaler.core.assess import CAP_PRIOR, cap_of
+from autoscaler.core.overload import MOST_SLOPE, Overload, followed, slope_of, told, watched
+from autoscaler.core.policy import Policy, Slo
+from autoscaler.core.state import State
+from autoscaler.core.window import Sample
+from autoscaler.core.words import FailureReason, Mode
+
+ALPHA = 0.01
+
+
+def good(at: float, *, itl: float = 0.015) -> Sample:
+    return Sample(at=START + at, ended_at=START + at + 1.0, replicas=2, itl=itl, ttft=0.05)
+
+
+def waited(at: float, wait: float) -> Sample:
+    """A probe that waits; beyond 30 s it times out."""
+    sent = START + at
+    if wait > 30.0:
+        late = FailureReason.TIMEOUT_TTFT
+        return Sample(at=sent, ended_at=sent + 30.0, replicas=2, failure=late)
+    return Sample(at=sent, ended_at=sent + wait + 1.0, replicas=2, itl=0.03, ttft=wait)
+
+
+def shown(*waiting: Sample) -> tuple[tuple[Sample, ...], Overload]:
+    samples = (good(0.0), *waiting)
+    return samples, followed(Overload(), samples, threshold=1.0, now=START + 300.0)
+
+
+def test_two_answers_suffice_to_bound_a_jump_from_below() -> None:
+    """A queue that takes a second to grow by two: 21 s of wait 12 s after it began."""
+    samples, overload = shown(waited(3.0, 2.0), waited(15.0, 21.0))
+    found = slope_of(samples, overload, now=START + 60.0, same_count=True)
+    assert overload.is_shown
+    assert found is not None
+    assert found.low == pytest.approx((21.0 - 0.05) / 15.0)
+    assert found.high == MOST_SLOPE
+
+
+def test_a_time_out_soon_after_a_good_probe_is_a_steep_slope() -> None:
+    samples, overload = shown(waited(2.0, 3.0), waited(4.0, 6.0), waited(20.0, 60.0))
+    found = slope_of(samples, overload, now=START + 60.0, same_count=True)
+    assert found is not None
+    assert found.low >= (30.0 - 0.05) / 20.0
+
+
+def test_waits_prove_nothing_of_a_count_that_came_in_between() -> None:
+    samples, overload = shown(waited(3.0, 2.0), waited(15.0, 21.0))
+    assert slope_of(samples, overload, now=START + 60.0, same_count=False) is None
+
+
+def test_the_good_probe_before_a_queue_does_not_flatten_its_slope() -> None:
+    grown = [waited(20.0 + 5.0 * n, 1.5 + 0.4 * 5.0 * n) for n in range(6)]
+    samples, overload = shown(*grown)
+    found = slope_of(samples, overload, now=START + 60.0, same_count=True)
+    assert found is not None
+    assert found.value == pytest.approx(0.4, rel=0.05)
+
+
+def test_the_backlog_grows_by_what_the_slope_told_and_is_gone_with_the_queue() -> None:
+    _, overload = shown(waited(3.0, 2.0), waited(15.0, 21.0))
+    overload = told(overload, 6.0, replicas=2, at=START + 63.0)
+    assert overload.backlog == pytest.approx(4.0 * 60.0)
+    overload = told(overload, None, replicas=8, at=START + 93.0)
+    assert overload.backlog == pytest.approx(4.0 * 60.0 - 2.0 * 30.0)
+    over = followed(overload, (good(100.0),), threshold=1.0, now=START + 102.0)
+    assert (over.backlog, over.backlog_at) == (0.0, None)
+
+
+def test_a_queue_is_given_the_time_that_its_own_arithmetic_says() -> None:
+    """Ten minutes of four times the load, then just enough replicas: nothing more is asked for."""
+    policy = Policy(
+        mode=Mode.ACTIVE,
+        matched="test",
+        min_replicas=1,
+        max_replicas=40,
+        alpha_seconds=ALPHA,
+        slo=Slo(itl_seconds=0.03),
+        headroom_calibrates=False,
+    )
+    world = World(policy=policy, replicas=3, load=lambda t: 2.0 if t < 1800.0 else 8.0)
+    world.cold_start = 420.0
+    world.run(6.0 * 3600.0)
+    grown = [count for at, count in world.puts if 1800.0 <= at < 5400.0 and count > 3]
+    assert grown
+    assert max(grown) <= math.ceil(8.0 / 0.8) + 2
+
+
+def test_what_single_replicas_carried_without_a_queue_is_a_bound_less_the_highest() -> None:
+    calm = tuple(good(15.0 * n, itl=0.016) for n in range(20))
+    odd = (good(310.0, itl=0.5), good(320.0, itl=0.4))
+    assert watched(Overload(), calm[:5]).highest_itl is None
+    assert watched(Overload(), (*calm, *odd)).highest_itl == 0.016
+    lucky = tuple(good(400.0 + n, itl=0.022) for n in range(3))
+    assert watched(Overload(), (*calm, *lucky)).highest_itl == 0.022
+
+
+def test_a_latency_that_was_carried_may_be_planned_for_until_a_queue_is_watched() -> None:
+    """Full lies a head-room above what was carried, so that planning reaches it again."""
+    policy = Policy(headroom_ratio=0.8, headroom_calibrates=False)
+    carried = State(overload=Overload(highest_itl=0.02))
+    assert cap_of(State(), policy, ALPHA) == (CAP_PRIOR, False)
+    cap, learned = cap_of(carried, policy, ALPHA)
+    assert cap == pytest.approx(0.5 / 0.8)
+    assert learned
+    seen = replace(carried, overload=Overload(highest_itl=0.02, plateaus=(0.0225,)))
+    assert cap_of(seen, policy, ALPHA)[0] == pytest.approx(1.0 - ALPHA / 0.0225)
