@@ -1,0 +1,190 @@
+"""The core, a fleet, and nothing else: no daemon, no event loop, no network.
+
+What it takes from a recording is when it looks, what people ordered, when it asks and how much,
+never what was seen.
+"""
+
+import math
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from twin_story import BASE, scenario
+
+from autoscaler.core.model import Ask, Decision, Deployment, Observation, ProbeResult
+from autoscaler.core.policy import Policy
+from autoscaler.core.state import State, decode_state, encode_state
+from autoscaler.core.step import step
+from autoscaler.daemon.asks import followed
+from autoscaler.emulator.direct import DirectCloud
+from autoscaler.emulator.direct_faults import End, at_once, deadline, late, of_status
+from autoscaler.emulator.direct_platform import DirectPlatform
+from autoscaler.emulator.faults import FaultKind, Operation
+from autoscaler.emulator.stream import Stream
+
+T = TypeVar("T")
+
+
+@dataclass
+class SetClock:
+    """Time that stands where it is put."""
+
+    at: float = BASE
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at - BASE
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing waits in a plain loop")
+
+
+@dataclass
+class Flight:
+    """A probe on its way."""
+
+    asked: ProbeResult
+    stream: Stream | None
+    """None = it never reached a replica."""
+    end: End | None = None
+    """How it failed; None = it has not."""
+    ended_at: float = math.inf
+
+
+class PlainLoop:
+    """Lives through the story tick by tick."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._clock = SetClock()
+        self._direct = DirectPlatform.build(scenario(), clock=self._clock)
+        (self._unit,) = self._direct.platform.living()
+        self._cloud = DirectCloud(self._direct)
+        self._policy = policy
+        self._state = State()
+        self._ask: Ask | None = None
+        self._read: tuple[float, Deployment] | None = None
+        self._flying: list[Flight] = []
+        self._lengths = (0, 0)
+
+    def decide(self, schedule: Observation, sends: Sequence[ProbeResult]) -> Decision:
+        """Make one tick; `sends` are the probes that leave before it."""
+        for probe in sends:
+            if probe.sent_at <= schedule.read_at:
+                self._send(probe)
+        deployment = self._listed(schedule.read_at)
+        for probe in sends:
+            if probe.sent_at > schedule.read_at:
+                self._send(probe)
+        self._go_to(schedule.at)
+        seen = replace(schedule, deployment=deployment, probes=self._ended(), ask=self._ask)
+        outcome = step(self._state, seen, self._policy)
+        self._state, decision = decode_state(encode_state(outcome.state)), outcome.decision
+        if decision.ask is not None:
+            at_once_done(self._cloud.scale(deployment.id, decision.ask))
+            self._ask = Ask(
+                count=decision.ask,
+                from_count=decision.current,
+                asked_at=decision.at,
+                outcome="accepted",
+            )
+        return decision
+
+    def _listed(self, read_at: float) -> Deployment:
+        """Return the deployment as of the latest read that was answered."""
+        if self._read is None or self._read[0] != read_at:
+            self._go_to(read_at)
+            (deployment,) = at_once_done(self._cloud.list()).deployments
+            self._read = read_at, deployment
+            if self._ask is not None and self._ask.is_open:
+                self._ask = followed(self._ask, deployment, read_at=read_at, policy=self._policy)
+        return self._read[1]
+
+    def _go_to(self, at: float) -> None:
+        """Let time pass, and give up the probes whose first token does not come in time."""
+        waiting = (f for f in self._flying if f.stream is not None and f.end is None)
+        for flight in sorted(waiting, key=lambda f: f.asked.sent_at):
+            stream = flight.stream
+            if stream is None or stream.tokens or (until := deadline(stream)) > at:
+                continue
+            self._clock.at = max(self._clock.at, until)
+            self._direct.advance()
+            if not stream.tokens:
+                flight.end, flight.ended_at = late(stream), until
+                stream.abort(until)
+        self._clock.at = max(self._clock.at, at)
+        self._direct.advance()
+
+    def _send(self, probe: ProbeResult) -> None:
+        self._go_to(probe.sent_at)
+        struck = self._direct.strike(Operation.CHAT, (self._unit,))
+        status = struck.by(FaultKind.STATUS)
+        end = of_status(status.status or 503) if status else at_once(struck)
+        if end is not None:
+            self._flying.append(Flight(probe, None, end, probe.sent_at))
+            return
+        if probe.ok:  # how much a probe that failed had asked is not recorded: as the one before
+            self._lengths = probe.prompt_tokens or 0, probe.output_tokens or 0
+        stream = self._unit.submit(
+            probe.sent_at,
+            prompt_tokens=self._lengths[0],
+            output_tokens=self._lengths[1],
+            cached_tokens=0,
+        )
+        self._flying.append(Flight(probe, stream))
+
+    def _ended(self) -> tuple[ProbeResult, ...]:
+        for flight in self._flying:
+            if flight.stream is not None and flight.stream.finished:
+                flight.ended_at = flight.stream.tokens[-1]
+        done = [flight for flight in self._flying if flight.ended_at <= self._clock.at]
+        self._flying = [flight for flight in self._flying if flight.ended_at > self._clock.at]
+        done.sort(key=lambda flight: flight.ended_at)
+        return tuple(_result(flight) for flight in done)
+
+
+def _result(flight: Flight) -> ProbeResult:
+    asked, stream, end = flight.asked, flight.stream, flight.end or End()
+    bare = ProbeResult(
+        id=asked.id,
+        deployment_id=asked.deployment_id,
+        profile=asked.profile,
+        scheduled_at=asked.scheduled_at,
+        sent_at=asked.sent_at,
+        duration_seconds=flight.ended_at - asked.sent_at,
+        failure=end.failure,
+        http_status=end.status,
+        warmup=asked.warmup,
+    )
+    if stream is None or not stream.tokens:
+        return bare
+    times = [at - asked.sent_at for at in stream.tokens]
+    return replace(
+        bare,
+        ttft_seconds=times[0],
+        itl_seconds=(times[-1] - times[0]) / (len(times) - 1),
+        prompt_tokens=stream.prompt_tokens,
+        output_tokens=len(times),
+        token_times=tuple((at, number) for number, at in enumerate(times, 1)),
+        times_trusted=True,
+    )
+
+
+def at_once_done(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # the coroutine's own
+    raise AssertionError("it waits")
+
+
+def in_a_plain_loop(looks: Sequence[Observation], policy: Policy) -> list[Decision]:
+    """The core's decisions on a fresh fleet, at the recorded instants."""
+    sends = sorted((p for look in looks for p in look.probes), key=lambda p: p.sent_at)
+    loop, made, before = PlainLoop(policy), [], 0.0
+    for look in looks:
+        made.append(loop.decide(look, [p for p in sends if before < p.sent_at <= look.at]))
+        before = look.at
+    return made
