@@ -4,6 +4,7 @@ network.
 
 import json
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,44 +33,73 @@ from autoscaler.emulator.physics import Physics
 from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
 from autoscaler.emulator.profiles import BadProfile, Profile, read_profile
 
+CORES = min(2, os.cpu_count() or 1)
+"""Processes unless told otherwise."""
+
+TraceFile = Annotated[
+    Path | None, typer.Option(help="CSV or CSV.gz: arrival_s,prompt_tokens,output_tokens.")
+]
+ShapeName = Annotated[
+    str, typer.Option(help=f"Synthetic load without a trace: {', '.join(SHAPES)}.")
+]
+Days = Annotated[float, typer.Option(help="Days of it that are used.")]
+ProfileName = Annotated[str, typer.Option(help="Replica profile: a name, or FILE or FILE#ROW.")]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(help="A contender's name, or a configuration file; repeatable. All if none."),
+]
+ColdStart = Annotated[float, typer.Option(parser=duration)]
+SloText = Annotated[
+    str, typer.Option(help="ttft=SECONDS,itl=SECONDS; else 1 s of wait and 3 idle ITLs.")
+]
+Attainment = Annotated[float, typer.Option(min=0.5, max=1.0)]
+RateScale = Annotated[
+    float | None, typer.Option(help="Multiply the load; else so that --peak is needed.")
+]
+Peak = Annotated[float, typer.Option(help="Replicas that the busiest 5 minutes shall need.")]
+Minimum = Annotated[int, typer.Option("--min", min=1)]
+Maximum = Annotated[int | None, typer.Option("--max", min=1)]
+Seeds = Annotated[list[int] | None, typer.Option(help="Repeatable; 1 if none.")]
+Exact = Annotated[
+    bool, typer.Option(help="Judge each on every request as well, in the exact fleet.")
+]
+Processes = Annotated[int, typer.Option(min=1)]
+JsonFile = Annotated[Path | None, typer.Option("--json")]
+Report = Annotated[Path | None, typer.Option(help="Write an HTML report.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """The workload that a person asked for, as they wrote it."""
+
+    trace: Path | None
+    shape: str
+    days: float
+    profile: str
+    slo: str
+    scale: float | None
+    peak: float
+
 
 def backtest(  # noqa: PLR0913  # a command's options are its parameters
     *,
-    trace: Annotated[
-        Path | None,
-        typer.Option(help="CSV or CSV.gz: arrival_s,prompt_tokens,output_tokens."),
-    ] = None,
-    shape: Annotated[
-        str, typer.Option(help=f"Synthetic load without a trace: {', '.join(SHAPES)}.")
-    ] = "bursts",
-    days: Annotated[float, typer.Option(help="Days of it that are used.")] = 7.0,
-    profile: Annotated[
-        str, typer.Option(help="Replica profile: a name, or FILE or FILE#ROW.")
-    ] = DEFAULT_PROFILE,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="A contender's name, or a configuration file; repeatable. All if none."),
-    ] = None,
-    cold_start_seconds: Annotated[float, typer.Option(parser=duration)] = 180.0,
-    slo: Annotated[
-        str, typer.Option(help="ttft=SECONDS,itl=SECONDS; else 1 s of wait and 3 idle ITLs.")
-    ] = "",
-    attainment: Annotated[float, typer.Option(min=0.5, max=1.0)] = 0.98,
-    rate_scale: Annotated[
-        float | None, typer.Option(help="Multiply the load; else so that --peak is needed.")
-    ] = None,
-    peak: Annotated[
-        float, typer.Option(help="Replicas that the busiest 5 minutes shall need.")
-    ] = 8.0,
-    minimum: Annotated[int, typer.Option("--min", min=1)] = 1,
-    maximum: Annotated[int | None, typer.Option("--max", min=1)] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Repeatable; 1 if none.")] = None,
-    exact: Annotated[
-        bool, typer.Option(help="Judge each on every request as well, in the exact fleet.")
-    ] = False,
-    processes: Annotated[int, typer.Option(min=1)] = min(2, os.cpu_count() or 1),
-    json_file: Annotated[Path | None, typer.Option("--json")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report.")] = None,
+    trace: TraceFile = None,
+    shape: ShapeName = "bursts",
+    days: Days = 7.0,
+    profile: ProfileName = DEFAULT_PROFILE,
+    policy: Policies = None,
+    cold_start_seconds: ColdStart = 180.0,
+    slo: SloText = "",
+    attainment: Attainment = 0.98,
+    rate_scale: RateScale = None,
+    peak: Peak = 8.0,
+    minimum: Minimum = 1,
+    maximum: Maximum = None,
+    seed: Seeds = None,
+    exact: Exact = False,
+    processes: Processes = CORES,
+    json_file: JsonFile = None,
+    report: Report = None,
 ) -> None:
     """Judge policies on a trace: what each costs above a clairvoyant at equal attainment.
 
@@ -80,27 +110,34 @@ def backtest(  # noqa: PLR0913  # a command's options are its parameters
     """
     forget_environment()
     entries = [_entry(name) for name in policy or CONTENDERS]
-    requests = _trace(trace, shape, days)
-    replica = _profile(profile)
-    objective = _objective(slo, replica)
-    setup = Setup(
-        trace=requests,
-        profile=replica,
-        objective=objective,
-        rate_scale=rate_scale or _scale_for(requests, replica, objective, peak),
-        cold_start_seconds=cold_start_seconds,
-        minimum=minimum,
-        maximum=maximum,
-        attainment=attainment,
-        exact=exact,
+    load = _Load(
+        trace=trace, shape=shape, days=days, profile=profile, slo=slo, scale=rate_scale, peak=peak
     )
-    seeds = seed or [1]
-    outcomes = _run(setup, entries, seeds, processes)
+    setup = replace(_setup(load), cold_start_seconds=cold_start_seconds, attainment=attainment)
+    setup = replace(setup, minimum=minimum, maximum=maximum, exact=exact)
+    outcomes = _run(setup, entries, seed or [1], processes)
     _print(setup, outcomes)
+    _write(setup, outcomes, json_file=json_file, report=report)
+
+
+def _setup(load: _Load) -> Setup:
+    trace, profile = _trace(load.trace, load.shape, load.days), _profile(load.profile)
+    objective = _objective(load.slo, profile)
+    return Setup(
+        trace=trace,
+        profile=profile,
+        objective=objective,
+        rate_scale=load.scale or _scale_for(trace, profile, objective, load.peak),
+    )
+
+
+def _write(
+    setup: Setup, outcomes: list[Outcome], *, json_file: Path | None, report: Path | None
+) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(as_json(setup, outcomes), indent=2) + "\n")
     if report is not None:
-        report.write_text(_report(setup, outcomes, seeds[0]))
+        report.write_text(_report(setup, outcomes, outcomes[0].seed))
         say(f"Report: {report}")
 
 
