@@ -1,50 +1,28 @@
 """A real LLM server probed idle and under load: no false failure, ITL rises, arrivals are heard.
 
-It needs a server that somebody started, named by the environment: LLM_URL (as probed, perhaps
-through a gateway), LLM_DIRECT_URL (as users ask; the same if not set), LLM_MODEL, LLM_KEY, LLM_CA,
-LLM_RATES (requests a second, separated by commas), LLM_BODY, LLM_THRESHOLD, LLM_IDLE_SECONDS,
-LLM_LOAD_SECONDS.
+It needs a server that somebody started, named by the environment (`llm_rig.py`), and LLM_RATES
+(requests a second, separated by commas), LLM_THRESHOLD, LLM_IDLE_SECONDS, LLM_LOAD_SECONDS.
 """
 
-import asyncio
-import json
 import math
 import os
-import random
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import fmean, median
 
 import pytest
-from helpers_probes import deployment
+from llm_rig import URL, Spell, prober, recorded
 
-from autoscaler.clock import SystemClock
 from autoscaler.core import hearing
-from autoscaler.core.model import Json, ProbeResult
+from autoscaler.core.model import ProbeResult
 from autoscaler.probes.completion import CompletionProber
-from autoscaler.probes.config import InferenceKey, ProbeConfig
-from autoscaler.probes.honesty import LagSampler
 
-URL = os.environ.get("LLM_URL", "")
-DIRECT = os.environ.get("LLM_DIRECT_URL", URL)
-MODEL = os.environ.get("LLM_MODEL", "tiny-random")
-KEY = os.environ.get("LLM_KEY", "")
-CA = os.environ.get("LLM_CA") or None
 RATES = [float(rate) for rate in os.environ.get("LLM_RATES", "0.7,1.5").split(",")]
-BODY: dict[str, Json] = json.loads(os.environ.get("LLM_BODY", "{}"))
-"""E.g. `{"temperature": 1.0}`: noise weights repeat themselves when asked for the likeliest token,
-and that is rightly called degenerate.
-"""
 THRESHOLD_SECONDS = float(os.environ.get("LLM_THRESHOLD", "0.02"))
 """A quarter of the time that a usual prompt's prefill takes there (real-engines.md 7.1)."""
 IDLE_SECONDS = float(os.environ.get("LLM_IDLE_SECONDS", "60"))
 LOAD_SECONDS = float(os.environ.get("LLM_LOAD_SECONDS", "120"))
-PROBE_SECONDS = 2.5
-"""Close together, so that minutes are enough; a daemon probes every 5 to 30 s."""
 
 pytestmark = [
     pytest.mark.bench,
@@ -62,18 +40,11 @@ class Seen:
 
 
 async def test_a_real_server_idle_and_under_load() -> None:
-    clock = SystemClock()
-    config = ProbeConfig(
-        allowed_hosts=("127.0.0.1", "localhost"),
-        keys=(InferenceKey(secret=lambda: KEY, allowed_hosts=("127.0.0.1", "localhost")),),
-        ca_file=CA,
-        extra_body=BODY,
-    )
-    prober = CompletionProber(config, clock=clock, sampler=LagSampler(clock))
-    idle = await phase(prober, rate=0.0, seconds=IDLE_SECONDS)
-    loaded = [await phase(prober, rate=rate, seconds=LOAD_SECONDS) for rate in RATES]
-    hint = prober.hint("dep-1")
-    await prober.close()
+    probing = prober()
+    idle = await phase(probing, rate=0.0, seconds=IDLE_SECONDS)
+    loaded = [await phase(probing, rate=rate, seconds=LOAD_SECONDS) for rate in RATES]
+    hint = probing.hint("dep-1")
+    await probing.close()
     print(f"\n{URL}: {hint or 'streams flow'}")
     ear = hearing.Ear()
     for result in idle.results:
@@ -85,27 +56,10 @@ async def test_a_real_server_idle_and_under_load() -> None:
     assert not failures, failures[:3]
 
 
-async def phase(prober: CompletionProber, *, rate: float, seconds: float) -> Seen:
+async def phase(probing: CompletionProber, *, rate: float, seconds: float) -> Seen:
     """Probe for a while, beside users that arrive at `rate` a second."""
-    users = None
-    if rate:
-        program = str(Path(__file__).parent / "llm_users.py")
-        users = await asyncio.create_subprocess_exec(
-            sys.executable, program, DIRECT, MODEL, str(rate), str(seconds), KEY,
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-    rng, began, results = random.Random(3), time.monotonic(), []
-    while time.monotonic() < began + seconds:
-        target = deployment(URL, model_id=MODEL)
-        results.append(await prober.probe(target, scheduled_at=time.time()))
-        await asyncio.sleep(
-            PROBE_SECONDS * rng.uniform(0.7, 1.3) - results[-1].duration_seconds % 1
-        )
-    sent = 0
-    if users is not None:
-        out, _ = await users.communicate()
-        sent = len(json.loads(out))
-    return Seen(results, sent, seconds)
+    recording = await recorded(probing, [Spell(str(rate), seconds)])
+    return Seen(list(recording.probes), len(recording.arrivals), seconds)
 
 
 def tell(name: str, seen: Seen, ear: hearing.Ear, *, threshold: float) -> hearing.Ear:
