@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoscaler.backtest.slots import View, World
 from autoscaler.backtest.trace import SLOT_SECONDS
-from autoscaler.core.model import Ask, Decision, Deployment, Observation, ProbeResult
+from autoscaler.core.model import Ask, Decision, Deployment, Notice, Observation, ProbeResult
 from autoscaler.core.policy import Policy
 from autoscaler.core.state import Attention, State
 from autoscaler.core.step import step
@@ -147,8 +147,9 @@ class Ours:
     state: State = field(default_factory=State)
     ask: Ask | None = None
     decisions: list[Decision] = field(default_factory=list)
+    notices: list[tuple[Notice, ...]] = field(default_factory=list)
     keep: bool = False
-    """True to keep every decision, for the report."""
+    """True to keep every decision and the notices beside it, for the report."""
 
     def decide(self, view: View) -> int:
         """Return the count wanted from now on."""
@@ -169,6 +170,7 @@ class Ours:
         self.state = outcome.state
         if self.keep:
             self.decisions.append(outcome.decision)
+            self.notices.append(outcome.notices)
         wanted = outcome.decision.ask
         if wanted is None or wanted == view.wanted:
             return view.wanted
