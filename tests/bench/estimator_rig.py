@@ -1,24 +1,14 @@
-"""What the estimator's bench drives: a fleet probed by real streams, and recorded real engines."""
+"""What the estimator's bench drives: an emulated fleet, probed by real streams."""
 
-import gzip
-import json
 import math
-import os
 import random
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
-from autoscaler.core.alpha import Believed
-from autoscaler.core.estimate import Reading, reading
-from autoscaler.core.hearing import listened, pooled, prompts
-from autoscaler.core.learning import Learning, lesson
-from autoscaler.core.line import Line, objectives_of
+from autoscaler.core.hearing import LEAST_READS
 from autoscaler.core.model import Deployment, Estimate, Observation, ProbeResult
-from autoscaler.core.policy import Policy, Slo
+from autoscaler.core.policy import Policy
 from autoscaler.core.state import State
 from autoscaler.core.step import step
-from autoscaler.core.window import Sample, sample_of
 from autoscaler.core.words import FailureReason, Status
 from autoscaler.emulator.fleet import Fleet, FleetConfig, Physics, Router, Stream
 from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
@@ -30,8 +20,6 @@ TRAINING = (0.03, 0.2, 0.5, 0.8, 0.35, 0.65, 1.12, 0.1, 0.45, 0.7)
 """Loads of an ordinary hour and a half, ten minutes each; the overload lasts two."""
 RHOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 COUNTS = (1, 2, 4, 8)
-FULL = frozenset({"rho0.9", "rho1.2", "rho1.3"})
-"""Recorded runs in which the engine was full, by name; on llama-server also rho0.8."""
 
 
 def deployment(replicas: int) -> Deployment:
@@ -72,7 +60,7 @@ def result(at: float, times: list[float], counts: list[int], *, failed: bool) ->
         itl_seconds=(times[-1] - times[0]) / (counts[-1] - counts[0]),
         output_tokens=counts[-1],
         token_times=tuple(zip(times, counts, strict=True)),
-        times_trusted=True,
+        times_trusted=len(times) >= LEAST_READS,
     )
 
 
@@ -84,6 +72,7 @@ class Rig:
     router: Router = Router.RANDOM
     replicas: int = 1
     seed: int = 1
+    tokens_per_chunk: int = 1
     state: State = field(default_factory=State)
     estimate: Estimate | None = None
     fed: int = 0
@@ -136,10 +125,12 @@ class Rig:
             stream.abort(now)
             return result(EPOCH + at, [], [], failed=True)
         times: list[float] = []
-        for token in stream.tokens:  # 0.3 ms of way, in order
-            seen = token - at + self.lots.expovariate(1.0 / 0.0003)
+        total = len(stream.tokens)
+        counts = [*range(self.tokens_per_chunk, total, self.tokens_per_chunk), total]
+        for count in counts:  # 0.3 ms of way, in order
+            seen = stream.tokens[count - 1] - at + self.lots.expovariate(1.0 / 0.0003)
             times.append(max(seen, times[-1] if times else 0.0))
-        return result(EPOCH + at, times, list(range(1, len(times) + 1)), failed=False)
+        return result(EPOCH + at, times, counts, failed=False)
 
 
 def capacity(physics: Physics) -> float:
@@ -153,16 +144,24 @@ def capacity(physics: Physics) -> float:
     return (rig.fleet.gauges().tallies.completed - before) / 300.0
 
 
-def fleet_errors(physics: Physics, router: Router) -> tuple[list[float], list[float]]:
+def fleet_errors(
+    physics: Physics, router: Router, *, tokens_per_chunk: int = 1
+) -> tuple[list[float], list[float]]:
     """Errors of rho over the grid of loads and counts: the estimate's, and E1's over its cap."""
     full = capacity(physics)
-    teacher = Rig(physics, router)
+    teacher = Rig(physics, router, tokens_per_chunk=tokens_per_chunk)
     for rho in TRAINING:
         teacher.run(rho * full, 120.0 if rho > 1.0 else 600.0)
     ours, plain = [], []
     for replicas in COUNTS:
         for rho in RHOS:
-            rig = Rig(physics, router, replicas, seed=100 * replicas + int(10 * rho))
+            rig = Rig(
+                physics,
+                router,
+                replicas,
+                seed=100 * replicas + int(10 * rho),
+                tokens_per_chunk=tokens_per_chunk,
+            )
             learning = replace(teacher.state.learning, chunk_from=0.0)
             rig.state = replace(teacher.state, samples=(), learning=learning)
             middle = 120.0 / physics.drift_period_seconds
@@ -178,123 +177,3 @@ def fleet_errors(physics: Physics, router: Router) -> tuple[list[float], list[fl
             ours.append(found.rho - rho)
             plain.append((1.0 - found.alpha_seconds / found.itl_seconds) / found.cap - rho)
     return ours, plain
-
-
-# -- recorded engines -------------------------------------------------------------------------
-
-
-def data_folder() -> Path:
-    """Where the recordings lie: NEEVSCALE_SHARED_DATA, else beside the checkout."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    return Path(os.environ.get("NEEVSCALE_SHARED_DATA", beside)) / "perf"
-
-
-def recorded(engine: str) -> list[dict[str, Any]]:
-    """Runs of one engine with probes, idle and loaded, without the bursts."""
-    with gzip.open(data_folder() / f"real_engine_probes_{engine}.jsonl.gz", "rt") as lines:
-        runs = [json.loads(line) for line in lines]
-    return [
-        run
-        for run in runs
-        if run["probes"] and run["kind"] in {"load", "idle"} and "burst" not in run["name"]
-    ]
-
-
-def is_full(run: dict[str, Any]) -> bool:
-    return run["name"] in FULL or (run["engine"] == "llama" and run["name"] == "rho0.8")
-
-
-def probes_of(run: dict[str, Any]) -> list[ProbeResult]:
-    found = []
-    for one in run["probes"]:
-        if "ttft" in one and len(one["chunks"]) > 1:
-            counts = one.get("cum") or list(range(1, len(one["chunks"]) + 1))
-            at = EPOCH + run["wall_s"] + one["t0"]
-            found.append(result(at, one["chunks"], counts, failed=False))
-    return found
-
-
-@dataclass(frozen=True)
-class Score:
-    """One recorded run, read by what other runs taught."""
-
-    name: str
-    true: float
-    found: Reading
-    heard: float
-    """Arrivals counted."""
-    sent: float
-    """Arrivals that the run's rate gives in the seconds listened."""
-    plain: float
-    """E1."""
-
-
-def scored(engine: str) -> list[Score]:
-    """Score each run that was not full by a line learned from all the others."""
-    runs = recorded(engine)
-    return [
-        _score(run, [other for other in runs if other is not run])
-        for run in runs
-        if run["kind"] == "load" and not is_full(run)
-    ]
-
-
-def _score(run: dict[str, Any], others: list[dict[str, Any]]) -> Score:
-    learning, plateau = _taught(others)
-    alpha = learning.alpha or (learning.curve.alpha if learning.curve else 0.01)
-    believed = Believed(seconds=alpha, trusted=True, because="learned from other runs")
-    cap = 1.0 - alpha / plateau
-    line = Line(
-        alpha=alpha,
-        cap=cap,
-        rates=learning.rates,
-        full_rate=learning.full_rate(cap),
-        sigma=0.25,
-        objectives=objectives_of(
-            Slo(), alpha=alpha, alpha_trusted=believed.trusted, idle_ttft=None
-        ),
-    )
-    _, samples = _heard(learning, run)
-    spans = learning.ear.spans
-    found = reading(samples, line, ear=spans if learning.audible else None)
-    assert found is not None
-    heard = pooled(sample.heard for sample in samples)
-    return Score(
-        name=run["name"],
-        true=run["rho_true"],
-        found=found,
-        heard=prompts(heard, spans),
-        sent=_sent(run) * heard.seconds,
-        plain=1.0 - alpha / found.itl,
-    )
-
-
-def _sent(run: dict[str, Any]) -> float:
-    """Requests a second that the recording's users sent while probes ran."""
-    column = run["background_cols"].index("sched")
-    sent = sum(1 for row in run["background"] if 0.0 <= row[column] <= run["dur"])
-    return sent / float(run["dur"])
-
-
-def _taught(runs: list[dict[str, Any]]) -> tuple[Learning, float]:
-    learning, full = Learning(), []
-    for run in runs:
-        learning, samples = _heard(learning, run)
-        if is_full(run):
-            full += [sample.itl for sample in samples if sample.itl is not None]
-        chunk: list[Sample] = []
-        for sample in samples:
-            chunk.append(sample)
-            if sample.at - chunk[0].at >= 60.0:
-                begun = replace(learning, chunk_from=chunk[0].at - 1.0, fitted_at=0.0)
-                learning = lesson(begun, tuple(chunk), now=sample.ended_at + 1.0)
-                chunk = []
-    return learning, sorted(full)[len(full) // 2]
-
-
-def _heard(learning: Learning, run: dict[str, Any]) -> tuple[Learning, tuple[Sample, ...]]:
-    ear, samples = learning.ear, []
-    for one in probes_of(run):
-        ear, heard = listened(ear, one)
-        samples.append(sample_of(one, replicas=1, heard=heard))
-    return replace(learning, ear=ear), tuple(samples)

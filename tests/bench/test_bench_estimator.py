@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from estimator_rig import data_folder, fleet_errors, scored
+from estimator_rig import fleet_errors
+from recorded_engines import data_folder, scored
 
 from autoscaler.emulator.fleet import Physics, Router
 
@@ -16,8 +17,9 @@ WORLDS = {
     "drift 25 %": (Physics(drift_ratio=0.125), Router.RANDOM, 0.05),
     "least loaded": (Physics(), Router.LEAST_LOADED, 0.05),
     "cached 95 %": (Physics(cached_prompt_ratio=0.95), Router.RANDOM, 0.15),
+    "32 tokens a chunk": (Physics(), Router.RANDOM, 0.15),
 }
-"""Physics, router, and the wanted rms error of rho."""
+"""Physics, router, and the wanted rms error of rho. In the last two nothing can be heard."""
 
 
 def rms(errors: list[float]) -> float:
@@ -29,7 +31,8 @@ def rms(errors: list[float]) -> float:
 def test_rho_in_the_emulated_fleet(name: str) -> None:
     """rho .1 to .8, 1 to 8 replicas, a window of 180 s each; taught by 92 minutes of one."""
     physics, router, wanted = WORLDS[name]
-    ours, plain = fleet_errors(physics, router)
+    each = 32 if name == "32 tokens a chunk" else 1
+    ours, plain = fleet_errors(physics, router, tokens_per_chunk=each)
     bias = sum(ours) / len(ours)
     print(
         f"\n{name:16} rms {rms(ours):.3f} bias {bias:+.3f} wanted {wanted}; E1/cap {rms(plain):.3f}"
