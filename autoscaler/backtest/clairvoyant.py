@@ -117,12 +117,7 @@ def _best_move(value: Floats, counts: Floats, cold: float) -> tuple[Floats, NDAr
 
 
 def frontier(
-    need: Counts,
-    weight: Floats,
-    *,
-    cold: float,
-    minimum: int = 1,
-    floor: float = 0.9,
+    need: Counts, weight: Floats, *, cold: float, minimum: int = 1, floor: float = 0.9
 ) -> Frontier:
     """Return the lower convex hull of cost over attainment, exact from `floor` attainment on.
 

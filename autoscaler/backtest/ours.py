@@ -94,13 +94,15 @@ class ProbeMaker:
             return replace(
                 base, failure=FailureReason.CONNECT, duration_seconds=0.1, http_status=None
             )
+        into = 1.0 - (EPOCH + view.at - at) / SLOT_SECONDS
+        wait = view.wait_from + into * (view.wait_to - view.wait_from)
+        return base if wait > PROBE_TIMEOUT_SECONDS else self._answered(base, view, wait)
+
+    def _answered(self, base: ProbeResult, view: View, wait: float) -> ProbeResult:
+        """Return the stream that comes after a wait: from a replica with a batch of its own."""
         load, slot = self.world.load, view.slot - 1
         requests = max(float(load.requests[slot]), 1e-9)
         prefill = float(load.prefill_seconds[slot])
-        into = 1.0 - (EPOCH + view.at - at) / SLOT_SECONDS
-        wait = view.wait_from + into * (view.wait_to - view.wait_from)
-        if wait > PROBE_TIMEOUT_SECONDS:
-            return base
         served = float(load.requests[slot]) / SLOT_SECONDS / view.ready
         itl_work = float(load.itl_work[slot]) * SLOT_SECONDS / requests
         per_sequence = max(0.0, itl_work - prefill) / max(view.output, 1.0)
