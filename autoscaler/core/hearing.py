@@ -127,6 +127,11 @@ def threshold(ear: Ear, base: float) -> float:
     return floor if typical is None else max(floor, EVENT_SHARE * typical)
 
 
+def sensitivity(ear: Ear) -> float:
+    """Return the threshold in an idle stream, seconds; 0 before the first stream."""
+    return 0.0 if ear.base is None else threshold(ear, ear.base)
+
+
 def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     """Listen to one successful probe; returns what was learned and what was heard, or None."""
     if not probe.times_trusted:
@@ -139,7 +144,7 @@ def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     excess, limit = [dt - k * base for dt, k in gaps], threshold(ear, base)
     slow = [value > limit for value in excess]
     heard = Heard(slow=sum(slow), gaps=len(gaps), seconds=sum(dt for dt, _ in gaps))
-    return _learned(ear, excess, base=base, slow=slow), heard
+    return _learned(ear, excess, base=base, slow=slow, gaps=gaps), heard
 
 
 def _refusing(ear: Ear, because: str) -> Ear:
@@ -174,7 +179,9 @@ def base_of(gaps: list[tuple[float, int]], limit: float) -> float:
     return base
 
 
-def _learned(ear: Ear, excess: list[float], *, base: float, slow: list[bool]) -> Ear:
+def _learned(
+    ear: Ear, excess: list[float], *, base: float, slow: list[bool], gaps: list[tuple[float, int]]
+) -> Ear:
     lowest = base if ear.base is None else min(base, ear.base * 1.0005)
     return replace(
         ear,
@@ -183,21 +190,25 @@ def _learned(ear: Ear, excess: list[float], *, base: float, slow: list[bool]) ->
         jitter=_added(ear.jitter, [-value for value in excess if value < 0.0])
         if base <= QUIET_RATIO * lowest
         else ear.jitter,
-        spans=_spanned(ear.spans, slow),
+        spans=_spanned(ear.spans, slow, [dt for dt, _ in gaps]),
         refused="",
     )
 
 
-def _spanned(old: Spans, slow: list[bool]) -> Spans:
+def _spanned(old: Spans, slow: list[bool], seconds: list[float]) -> Spans:
+    """Count slow gaps that follow slow ones, and how many would by chance.
+
+    By chance: other prompts arrive while a slow gap lasts, and a long one gathers many of them.
+    """
     if sum(slow) > QUIET_SLOW_SHARE * len(slow):
         return old  # in a busy stream one slow gap follows another by chance
     followed = [index for index in range(len(slow) - 1) if slow[index]]
     again = sum(slow[index + 1] for index in followed)
-    others = max(0, sum(slow) - 1) / max(1, len(slow) - 1)
+    rate = max(0, sum(slow) - 1) / sum(seconds)
     return Spans(
         slow=old.slow * FADE + len(followed),
         again=old.again * FADE + again,
-        chance=old.chance * FADE + len(followed) * others,
+        chance=old.chance * FADE + sum(-math.expm1(-rate * seconds[index]) for index in followed),
     )
 
 
