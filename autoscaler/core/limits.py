@@ -64,12 +64,13 @@ def _no_further(base: int, count: int, inside: int) -> int:
 
 
 def _bound_word(case: Case, inside: int, low: int) -> tuple[str, Reason]:
+    high = ceiling_of(case)
+    if high is not None and case.base > high and inside == high:  # also where max and min are one
+        return f"{case.base} is above the max of {high}", Reason.ABOVE_MAX
     if inside == low:
         if case.base < low:
             return f"{case.base} is below the min of {low}", Reason.BELOW_MIN
         return f"the min is {low}", Reason.HELD_AT_MIN
-    if case.base > inside:
-        return f"{case.base} is above the max of {inside}", Reason.ABOVE_MAX
     return f"the max is {inside}", Reason.CAPPED_MAX
 
 

@@ -26,6 +26,7 @@ HOUR = 3600.0
 DAY = 86_400.0
 
 ACTIVE = Policy(mode=Mode.ACTIVE, matched="test", min_replicas=1, max_replicas=16)
+TRUSTED = replace(ACTIVE, alpha_seconds=0.01)
 """The usual policy of a story."""
 
 
@@ -213,3 +214,20 @@ def flaps(world: World) -> int:
         for (first, up), (second, later_up) in pairwise(moves)
         if up is not later_up and second - first < 900.0
     )
+
+
+def steady(load: float, replicas: int, policy: Policy = TRUSTED, **changes: object) -> World:
+    return World(load=lambda _: load, policy=policy, replicas=replicas, **changes)  # type: ignore[arg-type]
+
+
+def last(world: World) -> Outcome:
+    return world.outcomes[-1]
+
+
+def kinds(outcome: Outcome) -> set[str]:
+    return {notice.kind for notice in outcome.notices}
+
+
+def rising(at: float) -> float:
+    """From half a replica to five within half an hour."""
+    return min(5.0, 0.5 + at / 400.0)
