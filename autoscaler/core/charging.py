@@ -78,6 +78,8 @@ class Ledger:
     at: float | None = None
     """Instant up to which the account is complete; None = not begun."""
     rate: Rate | None = None
+    changed_at: float | None = None
+    """What the platform gave for its last change at the last look; None = nothing yet."""
     at_rest: int | None = None
     """Replicas when the deployment was last seen at rest; None = not yet, or not known."""
     unsettled: tuple[Stretch, ...] = ()

@@ -29,7 +29,7 @@ def advance(
 ) -> Ledger:
     """Return the ledger charged up to `at`, from where on `rate` holds.
 
-    `changed_at` is the instant that the platform gives for its last change; None if unknown.
+    `changed_at` is the instant since which it has held; None or outside the interval = `at`.
     """
     before = ledger.rate
     begun = replace(
@@ -41,10 +41,11 @@ def advance(
     )
     if ledger.at is None or before is None or at <= ledger.at:
         return begun
-    change = changed_at if changed_at is not None and ledger.at < changed_at < at else at
-    fill = _fill_gap if at - ledger.at > terms.max_gap_seconds else _fill_observed
-    filled = fill(begun, (before, rate), start=ledger.at, end=change, terms=terms)
-    return hold(filled, rate, start=change, end=at, terms=terms)
+    change = changed_at if changed_at is not None and ledger.at <= changed_at < at else at
+    if change > ledger.at:
+        fill = _fill_gap if at - ledger.at > terms.max_gap_seconds else _fill_observed
+        begun = fill(begun, (before, rate), start=ledger.at, end=change, terms=terms)
+    return hold(begun, rate, start=change, end=at, terms=terms)
 
 
 def doubt_price(ledger: Ledger, change: Decimal, *, start: float, end: float) -> Ledger:

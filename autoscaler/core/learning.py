@@ -9,8 +9,9 @@ mix of traffic, and the old pairs are forgotten. Everything is bounded and part 
 import math
 from dataclasses import dataclass, field, replace
 
+from autoscaler.core.chunk import Chunk, chunk_of
 from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
-from autoscaler.core.hearing import Ear, Spans, pooled, prompts
+from autoscaler.core.hearing import Ear, sensitivity
 from autoscaler.core.pairs import (
     Pairs,
     Rates,
@@ -23,18 +24,12 @@ from autoscaler.core.pairs import (
     reach,
     span,
 )
-from autoscaler.core.window import Sample, within
+from autoscaler.core.window import Sample
 
 CHUNK_SECONDS = 60.0
 """One pair a minute: long enough to hear some prompts, short enough for one load."""
 LONGEST_CHUNK_SECONDS = 180.0
 """A chunk that did not fill by then is given up: the load was another one at its beginning."""
-LEAST_SAMPLES = 3
-"""Probes in a chunk below which it waits for more."""
-STEADY_SECONDS = 180.0
-"""A chunk's ITL is that of this time, where the minutes in it do not differ for certain ..."""
-SHIFTED = 2.0
-"""... that is, by so many standard deviations."""
 MOST_SLOW = 0.5
 """Share of slow gaps above which single prompts are no longer told apart: each iteration of a full
 replica computes a part of somebody's prompt.
@@ -79,6 +74,11 @@ SURPRISE = 9.0
 """Squared deviation, in variances, from which a chunk is not drift."""
 CHANGED = 3
 """Surprises in a row from which the mix counts as changed."""
+OTHER_EAR = 2.0
+"""While nothing is audible: factor by which the ear's threshold moves until what was counted before
+is void. A young ear counts mere jitter, and hundreds of such counts at the lowest latency would
+outweigh days of true ones (two live llama-servers: 164 in two minutes that had 10 prompts).
+"""
 FORGOTTEN_EVENTS = 40.0
 """Arrivals that the old mix's pairs are worth from then on: enough to start from, soon outweighed.
 """
@@ -90,20 +90,6 @@ def _plain(ratio: float) -> float:
 
 PLAIN = rates_of(Pairs(), _plain, 1.0)
 """E1's own line, in units of its own: what is used where nothing is heard."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """One minute of probes at one count."""
-
-    itl: float
-    """Mean, seconds."""
-    prompts: float
-    """Prompts behind the slow gaps heard."""
-    seconds: float
-    """Seconds listened."""
-    slow_share: float
-    """Share of the gaps that were slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +107,8 @@ class Learning:
     """What was heard of full replicas (MOST_SLOW), newest weight 1."""
     audible: bool = False
     """True if what is heard follows the load."""
+    counted_above: float = 0.0
+    """The ear's threshold when the first of the pairs was counted, seconds; 0 before any."""
     rates: Rates = PLAIN
     """Arrivals per replica over latency, as learned; E1's own where nothing is heard."""
     idle_itl: float | None = None
@@ -181,6 +169,8 @@ def lesson(
     since = learning.chunk_from
     if now - since < CHUNK_SECONDS:
         return learning
+    if _hears_otherwise(learning):
+        return _begun_anew(learning, now)
     recent = [sample for sample in samples if sample.ended_at > since and sample.ok]
     chunk = chunk_of(recent, learning.ear.spans)
     if chunk is None:
@@ -193,7 +183,6 @@ def lesson(
             full_prompts=learning.full_prompts * FULL_FADE + chunk.prompts,
             full_seconds=learning.full_seconds * FULL_FADE + chunk.seconds,
         )
-    chunk = replace(chunk, itl=_steadied(chunk.itl, samples, now))
     learning = _drifted(replace(learning, chunk_from=now), chunk)
     pairs = paired(
         learning.pairs,
@@ -202,30 +191,30 @@ def lesson(
         seconds=chunk.seconds,
         at=now,
     )
-    learning = replace(_with_idle(learning, chunk, now), pairs=pairs)
-    return (
-        _fitted(learning, now, given_alpha) if now - learning.fitted_at >= FIT_SECONDS else learning
+    above = learning.counted_above or sensitivity(learning.ear)
+    learning = replace(_with_idle(learning, chunk, now), pairs=pairs, counted_above=above)
+    is_due = now - learning.fitted_at >= FIT_SECONDS
+    return _fitted(learning, now, given_alpha) if is_due else learning
+
+
+def _hears_otherwise(learning: Learning) -> bool:
+    """True if what was counted so far was counted by quite another ear, and is not the load."""
+    before, after = learning.counted_above, sensitivity(learning.ear)
+    if learning.audible or before <= 0.0 or after <= 0.0:
+        return False
+    return not before / OTHER_EAR < after < before * OTHER_EAR
+
+
+def _begun_anew(learning: Learning, now: float) -> Learning:
+    return replace(
+        learning,
+        pairs=Pairs(),
+        curve=None,
+        full_prompts=0.0,
+        full_seconds=0.0,
+        counted_above=0.0,
+        chunk_from=now,
     )
-
-
-def _steadied(itl: float, samples: tuple[Sample, ...], now: float) -> float:
-    """A minute's ITL, by the minutes before it as well while they do not differ for certain.
-
-    The scatter of single minutes flattens the line (errors in variables): a minute whose few probes
-    happened on slow replicas shows a high latency beside arrivals that are no higher.
-    """
-    itls = [
-        sample.itl
-        for sample in within(samples, now=now, seconds=STEADY_SECONDS)
-        if sample.itl is not None and sample.replicas == samples[-1].replicas
-    ]
-    if len(itls) < 2:
-        return itl
-    mean = sum(itls) / len(itls)
-    scatter = sum((one - mean) ** 2 for one in itls) / (len(itls) - 1)
-    share = CHUNK_SECONDS / STEADY_SECONDS
-    apart = SHIFTED * math.sqrt(scatter / (share * len(itls)))
-    return mean if abs(itl - mean) < apart else itl
 
 
 def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
@@ -241,26 +230,6 @@ def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
     if learning.idle_itl is not None:
         itl = learning.idle_itl + IDLE_WEIGHT * (itl - learning.idle_itl)
     return replace(learning, idle_itl=itl, idle_at=now)
-
-
-def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
-    """Pool the samples at the newest count whose streams could be heard; None if too few."""
-    heard = [
-        (sample.itl, sample.heard)
-        for sample in samples
-        if sample.itl is not None
-        and sample.heard is not None
-        and sample.replicas == samples[-1].replicas
-    ]
-    if len(heard) < LEAST_SAMPLES:
-        return None
-    together = pooled(one for _, one in heard)
-    return Chunk(
-        itl=sum(itl for itl, _ in heard) / len(heard),
-        prompts=prompts(together, spans),
-        seconds=together.seconds,
-        slow_share=together.slow / max(1, together.gaps),
-    )
 
 
 def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learning:

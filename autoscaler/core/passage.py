@@ -75,8 +75,9 @@ def rate_of(
 
 def look(ledger: Ledger, deployment: Deployment, rate: Rate, *, at: float, terms: Terms) -> Ledger:
     """Return the ledger after a look at the platform, settled if the passage is over."""
-    changed_at = deployment.updated_at
-    ledger = cost.advance(ledger, rate, at=at, terms=terms, changed_at=changed_at)
+    since = _changed_at(ledger, deployment)
+    ledger = cost.advance(ledger, rate, at=at, terms=terms, changed_at=since)
+    ledger = replace(ledger, changed_at=deployment.updated_at)
     if rate.most is None and rate.replicas:
         return settle(ledger, rate.replicas, terms=terms)
     is_long = ledger.unsettled and at - ledger.unsettled[0].start > MISSING_SECONDS
@@ -115,6 +116,17 @@ def give_up(ledger: Ledger, *, at_rest: int | None, terms: Terms) -> Ledger:
 def call_off(ledger: Ledger) -> Ledger:
     """Leave the passage charged at what was proven: the call that began it never arrived."""
     return replace(ledger, unsettled=())
+
+
+def _changed_at(ledger: Ledger, deployment: Deployment) -> float | None:
+    """Return since when the platform has been as it is; None = not told. A change that no look has
+    seen yet came after the ledger's end, whatever the platform's clock says: it cuts off what is
+    below a millisecond, and our own call changes something right after it was charged for.
+    """
+    told, known, end = deployment.updated_at, ledger.changed_at, ledger.at
+    if told is None or end is None or told > end:
+        return told
+    return end if known is not None and told > known else None
 
 
 def _is_at_rest(ledger: Ledger, deployment: Deployment) -> bool:

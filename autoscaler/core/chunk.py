@@ -1,0 +1,43 @@
+"""A chunk: what the probes of one minute at one count saw and heard together."""
+
+from dataclasses import dataclass
+
+from autoscaler.core.hearing import Spans, pooled, prompts
+from autoscaler.core.window import Sample
+
+LEAST_SAMPLES = 3
+"""Probes in a chunk below which it waits for more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One minute of probes at one count."""
+
+    itl: float
+    """Mean, seconds."""
+    prompts: float
+    """Prompts behind the slow gaps heard."""
+    seconds: float
+    """Seconds listened."""
+    slow_share: float
+    """Share of the gaps that were slow."""
+
+
+def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
+    """Pool the samples at the newest count whose streams could be heard; None if too few."""
+    heard = [
+        (sample.itl, sample.heard)
+        for sample in samples
+        if sample.itl is not None
+        and sample.heard is not None
+        and sample.replicas == samples[-1].replicas
+    ]
+    if len(heard) < LEAST_SAMPLES:
+        return None
+    together = pooled(one for _, one in heard)
+    return Chunk(
+        itl=sum(itl for itl, _ in heard) / len(heard),
+        prompts=prompts(together, spans),
+        seconds=together.seconds,
+        slow_share=together.slow / max(1, together.gaps),
+    )
