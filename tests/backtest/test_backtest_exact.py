@@ -29,8 +29,8 @@ def both(name: str, target: float) -> tuple[Run, Run]:
 @pytest.mark.parametrize(
     ("name", "target", "points", "share"),
     [
-        ("oracle-now", 0.8, 0.005, 0.03),
-        ("skyserve-qps", 12.0, 0.005, 0.03),
+        ("oracle-now", 0.8, 0.01, 0.03),
+        ("skyserve-qps", 12.0, 0.01, 0.03),
         ("hpa-concurrency", 20.0, 0.04, 0.15),
     ],
 )
