@@ -104,7 +104,13 @@ def build_signals(settings: Settings, *, clock: Clock) -> tuple[SignalReader, ..
         )
     if probe.promql.url is not None:
         queries = [
-            Query(name=q.name, query=q.query, target=q.target, match=_match(q.match))
+            Query(
+                name=q.name,
+                query=q.query,
+                target=q.target,
+                measure=q.measures,
+                match=_match(q.match),
+            )
             for q in probe.promql.queries
         ]
         readers.append(

@@ -81,8 +81,8 @@ EXAMPLES: Final[dict[str, str]] = {
     "probe.extra_body": "{chat_template_kwargs: {enable_thinking: false}}",
     "probe.canaries": "['https://www.example.com']",
     "probe.promql.url": "http://127.0.0.1:9090",
-    "probe.promql.queries": "[{name: running, target: 16, "
-    "query: 'avg(vllm:num_requests_running{deployment=\"$deployment\"})'}]",
+    "probe.promql.queries": "[{name: requests, measures: requests_per_second, "
+    "query: 'sum(rate(vllm:request_success_total{deployment=\"$deployment\"}[1m]))'}]",
     "web.config_file": "/etc/neevscale/web.yml",
     "web.external_url": "https://neevscale.example.com",
     "state.path": "/var/lib/neevscale/state.db",

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 
 from autoscaler.core.alpha import Believed
+from autoscaler.core.counters import growth
 from autoscaler.core.counts import cold_start_seconds
-from autoscaler.core.estimate import INTERVAL, Reading, median_ttft, reading
+from autoscaler.core.estimate import INTERVAL, Reading, joined, median_ttft, reading
 from autoscaler.core.headroom import in_force
-from autoscaler.core.intake import alpha_of, idle_ttft
+from autoscaler.core.intake import alpha_of, engine_of, idle_ttft, is_counted, learning_of
+from autoscaler.core.learning import Learning
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import Estimate, Observation
-from autoscaler.core.overload import Slope, plateau, slope_of
+from autoscaler.core.overload import SLOPE_SECONDS, Slope, both, plateau, slope_of
 from autoscaler.core.policy import Policy
 from autoscaler.core.state import State
 from autoscaler.core.window import Sample, within
@@ -26,6 +28,8 @@ SHAPE_SIGMA = 0.25
 """Uncertainty of the line's exponent (as a logarithm) before it is learned: it lay between 0.5 and
 1.6 on real engines (real-engines.md).
 """
+LEAST_FAST = 3
+"""Probes in the fast window below which it says nothing."""
 LEAST_AFTER_QUEUE = 3
 """Probes after a queue before latencies tell the load again."""
 
@@ -51,7 +55,7 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     stable = within(state.samples, now=now, seconds=policy.stable_window_seconds)
     answered = tuple(sample for sample in stable if sample.ok)
     alpha = alpha_of(state, policy, now)
-    line = line_of(state, policy, alpha)
+    line = line_of(state, policy, alpha, now)
     slope = _slope(state, replicas, now)
     since = state.overload.ended_at or 0.0
     after_queue = tuple(sample for sample in answered if sample.ended_at >= since)
@@ -74,17 +78,18 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     )
 
 
-def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
+def line_of(state: State, policy: Policy, alpha: Believed, now: float) -> Line | None:
     """The deployment's line as known now; None while no inter-token latency was seen."""
     if alpha.seconds is None:
         return None
+    learning = learning_of(state, now)
     ttft, cap = idle_ttft(state), cap_of(state, policy, alpha.seconds)[0]
     return Line(
         alpha=alpha.seconds,
         cap=cap,
-        rates=state.learning.rates,
-        full_rate=state.learning.full_rate(cap),
-        sigma=_sigma(state),
+        rates=learning.rates,
+        full_rate=learning.full_rate(cap),
+        sigma=_sigma(learning),
         idle_ttft=ttft,
         objectives=objectives_of(
             policy.slo, alpha=alpha.seconds, alpha_trusted=alpha.trusted, idle_ttft=ttft
@@ -92,9 +97,9 @@ def line_of(state: State, policy: Policy, alpha: Believed) -> Line | None:
     )
 
 
-def _sigma(state: State) -> float:
-    curve = state.learning.curve
-    learned = curve is not None and state.learning.audible
+def _sigma(learning: Learning) -> float:
+    curve = learning.curve
+    learned = curve is not None and learning.audible
     return min(SHAPE_SIGMA, curve.exponent_sigma) if learned and curve else SHAPE_SIGMA
 
 
@@ -122,22 +127,36 @@ def _slope(state: State, replicas: int, now: float) -> Slope | None:
     same = tuple(sample for sample in state.samples if sample.replicas == replicas)
     since = state.overload.good_before or 0.0
     same_count = (state.counts.settled_at or 0.0) <= since
-    return slope_of(same, state.overload, now=now, same_count=same_count)
+    told = slope_of(same, state.overload, now=now, same_count=same_count)
+    seconds = min(SLOPE_SECONDS, now - max(since, state.counts.settled_at or 0.0))
+    return both(told, growth(state.counters, now=now, seconds=seconds))
 
 
 def _load(
     state: State, line: Line, answered: tuple[Sample, ...], *, policy: Policy, now: float
 ) -> Reading | None:
     """The stable window; a fast one counts where even its lower end is higher."""
-    ear = state.learning.ear.spans if state.learning.audible else None
-    stable = reading(answered, line, ear=ear)
+    stable = _over(state, line, answered, seconds=policy.stable_window_seconds, now=now)
     if stable is None:
         return None
     recent = within(answered, now=now, seconds=policy.fast_window_seconds)
-    fast = reading(recent, line, ear=ear) if len(recent) >= 3 else None
+    if len(recent) < LEAST_FAST:
+        return stable
+    fast = _over(state, line, recent, seconds=policy.fast_window_seconds, now=now)
     if fast is not None and fast.load - INTERVAL * fast.spread > stable.load:
         return replace(stable, load=fast.load - INTERVAL * fast.spread, spread=fast.spread)
     return stable
+
+
+def _over(
+    state: State, line: Line, samples: tuple[Sample, ...], *, seconds: float, now: float
+) -> Reading | None:
+    """Read one window: what is counted takes the place of what is heard."""
+    if not is_counted(state, now):
+        ear = state.learning.ear.spans if state.learning.audible else None
+        return reading(samples, line, ear=ear)
+    probed, came = reading(samples, line, ear=None), engine_of(state, now).came(seconds)
+    return probed if probed is None or came is None else joined(probed, came, line)
 
 
 def _estimate(
@@ -159,7 +178,7 @@ def _estimate(
         cap_learned=learned,
         capacity_per_replica=_capacity(state, alpha, line),
         overloaded=state.overload.is_shown,
-        arrivals_because=_arrivals_because(state),
+        arrivals_because=_arrivals_because(state, now),
         probes_used=answered,
         failures=len(stable) - answered,
         cold_start_seconds=cold_start_seconds(state.counts, policy.cold_start_seconds),
@@ -176,8 +195,8 @@ def _capacity(state: State, alpha: Believed, line: Line | None) -> float | None:
     return line.capacity
 
 
-def _arrivals_because(state: State) -> str:
-    if state.learning.audible:
+def _arrivals_because(state: State, now: float) -> str:
+    if state.learning.audible or is_counted(state, now):
         return ""
     return state.learning.ear.refused or "what is heard does not yet follow the latency"
 
@@ -190,6 +209,8 @@ def _with_load(estimate: Estimate, load: Reading, line: Line, *, replicas: int) 
         f"{load.samples} probes with a mean of {load.itl * 1000:.3g} ms a token against"
         f" {line.alpha * 1000:.3g} ms idle: {rho:.0%} of each of {replicas} in use"
     )
+    if load.counted:
+        because = f"{because}, with {load.counted:.0f} requests that the engine counted"
     return replace(
         estimate,
         itl_seconds=load.itl,

@@ -19,8 +19,12 @@ class Chunk:
     """Prompts behind the slow gaps heard."""
     seconds: float
     """Seconds listened."""
-    slow_share: float
+    slow_share: float = 0.0
     """Share of the gaps that were slow."""
+    noise: float = 0.0
+    """Variance of ln ITL that comes from its few probes, where that is known."""
+    weight: float = 1.0
+    """Of its pair."""
 
 
 def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:

@@ -8,9 +8,10 @@ are brought to load, which a change of the count leaves as it was.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
+from autoscaler.core.counters import Counted
 from autoscaler.core.hearing import Spans, pooled, prompts
 from autoscaler.core.line import MODEL_SIGMA, Line
 from autoscaler.core.window import Sample
@@ -27,6 +28,12 @@ CORRELATION = 1.5
 """Probes a few seconds apart see the same batch: fewer independent ones than there are."""
 
 
+CONTRADICTION = 2.0
+"""Standard deviations by which what is counted may lie off what latencies say."""
+LEAST_TRUSTED = 0.01
+"""Weight below which what is counted has no part."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Load over one window, in replicas' worth of work, with its standard deviation."""
@@ -38,7 +45,10 @@ class Reading:
     """Mean ITL, seconds."""
     samples: int
     rate: float | None = None
-    """Arrivals a second heard, all replicas together; None where nothing can be heard."""
+    """Arrivals a second heard or counted, all replicas together; None where nothing can be heard.
+    """
+    counted: float = 0.0
+    """Requests that the engine counted and that have a part in it."""
 
 
 def reading(samples: Iterable[Sample], line: Line, *, ear: Spans | None) -> Reading | None:
@@ -64,6 +74,30 @@ def reading(samples: Iterable[Sample], line: Line, *, ear: Spans | None) -> Read
         itl=itl,
         samples=count,
         rate=None if ear is None else rate,
+    )
+
+
+def joined(probed: Reading, came: Counted, line: Line) -> Reading:
+    """Combine what probes say with what the engine counted, by precision; `line` in its units.
+
+    Counters sharpen and never contradict: from CONTRADICTION standard deviations apart they fade
+    out, for one that stands still, has lost a replica or counts another mix of requests errs
+    without bound, and latencies do not. So they move the load by no more than that many of the
+    probes' own deviations.
+    """
+    load = came.rate / line.full_rate
+    spread = load * math.hypot(came.sigma, MODEL_SIGMA)
+    apart = (load - probed.load) / math.hypot(spread, probed.spread)
+    trusted = math.exp(-0.5 * max(0.0, apart * apart - CONTRADICTION**2))
+    if trusted < LEAST_TRUSTED:
+        return replace(probed, rate=None)
+    both = _combined((probed.load, probed.spread), (load, spread))
+    return replace(
+        probed,
+        load=probed.load + trusted * (both[0] - probed.load),
+        spread=probed.spread + trusted * (both[1] - probed.spread),
+        rate=came.rate,
+        counted=came.events,
     )
 
 

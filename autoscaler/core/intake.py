@@ -7,9 +7,11 @@ model or GPU makes everything learned about latencies void.
 from dataclasses import replace
 
 from autoscaler.core import alpha as alphas
+from autoscaler.core import counters as engine
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
 from autoscaler.core import trial as trials
+from autoscaler.core.counted import Engine, counted_lesson, counting
 from autoscaler.core.hearing import Ear, listened
 from autoscaler.core.learning import Learning, lesson
 from autoscaler.core.model import Observation
@@ -42,6 +44,7 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
         state,
         samples=extended(state.samples, fresh, now=now),
         learning=state.learning if ear is state.learning.ear else replace(state.learning, ear=ear),
+        counters=engine.followed(state.counters, observation),
         counts=count_memory.followed(state.counts, observation, policy),
         idle_ttft=_with_ttfts(state.idle_ttft, fresh),
     )
@@ -49,12 +52,34 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     state = _with_queue(state, fresh, now)
     if fresh and not state.overload.is_suspected:  # under a queue nothing is near idle
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
-    return _with_trial(_with_lesson(state, policy, now), now)
+    state = _with_counted(_with_lesson(state, policy, now), policy, now)
+    return _with_trial(state, now)
+
+
+def engine_of(state: State, now: float) -> Engine:
+    """What the engine's counters say, beside our own probes."""
+    return Engine(
+        counters=state.counters,
+        samples=state.samples,
+        now=now,
+        suspected=state.overload.is_suspected,
+        full_since=state.overload.shown_since if state.overload.is_shown else None,
+    )
+
+
+def is_counted(state: State, now: float) -> bool:
+    """True if the load is read from what the engine counts, and not from what is heard."""
+    return state.counted.audible and engine.is_live(state.counters, now)
+
+
+def learning_of(state: State, now: float) -> Learning:
+    """The learning in force: the ear's, or that of the engine's counters while they go on."""
+    return state.counted if is_counted(state, now) else state.learning
 
 
 def alpha_of(state: State, policy: Policy, now: float) -> alphas.Believed:
     """The alpha in force."""
-    learning = state.learning
+    learning = learning_of(state, now)
     line = None
     if learning.alpha is not None and learning.curve is not None:
         because = ""
@@ -90,6 +115,14 @@ def _with_lesson(state: State, policy: Policy, now: float) -> State:
     return replace(state, learning=learning, overload=overload)
 
 
+def _with_counted(state: State, policy: Policy, now: float) -> State:
+    if not state.counters.tallies:
+        return state
+    given = alphas.given(state.alpha, policy)
+    learned = counted_lesson(state.counted, engine_of(state, now), given_alpha=given)
+    return state if learned is state.counted else replace(state, counted=learned)
+
+
 def _forgotten(state: State, identity: str) -> State:
     fresh = State()
     return replace(
@@ -100,6 +133,8 @@ def _forgotten(state: State, identity: str) -> State:
         idle_ttft=fresh.idle_ttft,
         overload=fresh.overload,
         learning=Learning(),
+        counters=fresh.counters,
+        counted=counting(),
         trial=None,
     )
 

@@ -105,6 +105,8 @@ class Learning:
     full_prompts: float = 0.0
     full_seconds: float = 0.0
     """What was heard of full replicas (MOST_SLOW), newest weight 1."""
+    exact: bool = False
+    """True if arrivals are counted by the engine: then what full replicas served is their rate."""
     audible: bool = False
     """True if what is heard follows the load."""
     counted_above: float = 0.0
@@ -134,7 +136,8 @@ class Learning:
         by_line = rate_at(self.rates, -math.log(1.0 - cap))
         if not self.audible or self.full_seconds <= 0.0 or self.full_prompts <= 0.0:
             return by_line
-        return math.sqrt(by_line * FULL_SHARE * self.full_prompts / self.full_seconds)
+        seen = self.full_prompts / self.full_seconds
+        return seen if self.exact else math.sqrt(by_line * FULL_SHARE * seen)
 
     @property
     def alpha(self) -> float | None:
@@ -177,18 +180,28 @@ def lesson(
         waited = now - since >= LONGEST_CHUNK_SECONDS
         return replace(learning, chunk_from=now) if waited else learning
     if chunk.slow_share > MOST_SLOW:
-        return replace(
-            learning,
-            chunk_from=now,
-            full_prompts=learning.full_prompts * FULL_FADE + chunk.prompts,
-            full_seconds=learning.full_seconds * FULL_FADE + chunk.seconds,
-        )
+        return filled(learning, events=chunk.prompts, seconds=chunk.seconds, now=now)
+    return taught(learning, chunk, now=now, given_alpha=given_alpha)
+
+
+def filled(learning: Learning, *, events: float, seconds: float, now: float) -> Learning:
+    """Take in what full replicas served."""
+    return replace(
+        learning,
+        chunk_from=now,
+        full_prompts=learning.full_prompts * FULL_FADE + events,
+        full_seconds=learning.full_seconds * FULL_FADE + seconds,
+    )
+
+
+def taught(learning: Learning, chunk: Chunk, *, now: float, given_alpha: float | None) -> Learning:
+    """Put one chunk down as a pair, follow the drift by it, and fit the line when it is due."""
     learning = _drifted(replace(learning, chunk_from=now), chunk)
     pairs = paired(
         learning.pairs,
         itl=chunk.itl * math.exp(-learning.drift),
-        events=chunk.prompts,
-        seconds=chunk.seconds,
+        events=chunk.prompts * chunk.weight,
+        seconds=chunk.seconds * chunk.weight,
         at=now,
     )
     above = learning.counted_above or sensitivity(learning.ear)
@@ -255,7 +268,7 @@ def _drifted(learning: Learning, chunk: Chunk) -> Learning:
     high = log_ratio_at(learning.rates, rate * math.exp(step))
     low = log_ratio_at(learning.rates, rate * math.exp(-step))
     expected = 0.5 * (high + low)
-    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2
+    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2 + chunk.noise
     before = learning.drift * DRIFT_FADE
     gap = math.log(chunk.itl / curve.alpha) - before - expected
     spread = learning.drift_variance + DRIFT_SIGMA**2

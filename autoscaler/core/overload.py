@@ -40,7 +40,8 @@ FLOOR_SECONDS = 15.0
 """Shortest time since the last probe without a queue over which a wait makes a slope."""
 MOST_SLOPE = 20.0
 """Steepest slope that is told apart: 21 times of capacity is beyond use."""
-_ONE_SIDED = 1.64  # 95 % of a normal distribution
+ONE_SIDED = 1.64
+"""Standard deviations of the ends of an interval: 95 % of a normal distribution lie below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +215,29 @@ def slope_of(
         # nothing is known to come after a known one: only bounds, no order
         return Slope(value=floor, low=floor, high=MOST_SLOPE) if floor > 0.0 else None
     count = len(points)
-    spread = _ONE_SIDED * math.sqrt(count * (count - 1) * (2 * count + 5) / 18.0)
+    spread = ONE_SIDED * math.sqrt(count * (count - 1) * (2 * count + 5) / 18.0)
     return Slope(
         value=max(floor, _crossing(points, 0.0)),
         low=max(floor, _crossing(points, spread)),
         high=max(floor, _crossing(points, -spread)),
     )
+
+
+def both(told: Slope | None, counted: Slope | None) -> Slope | None:
+    """Combine TTFT's slope with the growth of the queue that the engine counts, by precision.
+
+    A counter alone may call for more and never for less, and one that contradicts the probes is
+    set aside.
+    """
+    if counted is None or told is None:
+        return counted if told is None and counted is not None and counted.low > 0.0 else told
+    sigmas = [max(1e-3, (one.high - one.low) / (2.0 * ONE_SIDED)) for one in (told, counted)]
+    if not told.low <= counted.value <= told.high:
+        return told
+    first, second = (1.0 / sigma**2 for sigma in sigmas)
+    value = (first * told.value + second * counted.value) / (first + second)
+    half = ONE_SIDED / math.sqrt(first + second)
+    return Slope(value=value, low=max(told.low, value - half), high=min(told.high, value + half))
 
 
 def _floor(recent: list[Sample], overload: Overload) -> float:

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from autoscaler.core.alpha import Alpha
 from autoscaler.core.codec import Undecodable, decode, encode
+from autoscaler.core.counted import counting
+from autoscaler.core.counters import Counters
 from autoscaler.core.counts import Counts
 from autoscaler.core.forecast import Forecast
 from autoscaler.core.headroom import Calibration
@@ -66,6 +68,10 @@ class State:
     idle_ttft: LowQuantile = field(default_factory=LowQuantile)
     overload: Overload = field(default_factory=Overload)
     learning: Learning = field(default_factory=Learning)
+    counters: Counters = field(default_factory=Counters)
+    """The engine's own; empty where they cannot be read."""
+    counted: Learning = field(default_factory=counting)
+    """What was learned from requests counted in place of heard."""
     counts: Counts = field(default_factory=Counts)
     trial: Trial | None = None
     wanted: tuple[tuple[float, int], ...] = ()

@@ -78,6 +78,19 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class Measure(StrEnum):
+    """What an extra signal measures, where it enters the estimate of the load."""
+
+    REQUESTS_TOTAL = "requests_total"
+    """Requests that an engine has taken into its batch since it began; finished ones and those that
+    run.
+    """
+    REQUESTS_PER_SECOND = "requests_per_second"
+    """Rate of the requests that the engines finish or begin."""
+    WAITING = "requests_waiting"
+    """Requests that wait in the engines' queues."""
+
+
 class FailureReason(StrEnum):
     """Why a probe failed: the 23 words of the taxonomy."""
 

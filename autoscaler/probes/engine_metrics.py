@@ -1,16 +1,18 @@
 """The engine's own counters as extra signals, where the platform lets them be read.
 
 vLLM's names; other engines are absent, which is fine. Behind a balancer a reading is that of one
-replica, whichever answered: a sample, as a probe is. No key is sent: vLLM asks for none here, and
-this page is no reason to show one.
+replica, whichever answered: a sample, as a probe is, and named by the instant at which its process
+began, which the page tells. What two readings of one replica say is for the core to judge. No key
+is sent: vLLM asks for none here, and this page is no reason to show one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from yarl import URL
 
 from autoscaler.core.model import Deployment, Signal
+from autoscaler.core.words import Measure
 from autoscaler.ports import Clock
 from autoscaler.probes.fetch import Fetcher
 from autoscaler.probes.hosts import allows, parse_endpoint
@@ -18,7 +20,7 @@ from autoscaler.probes.hosts import allows, parse_endpoint
 RUNNING: Final = "engine_running"
 WAITING: Final = "engine_waiting"
 KV_CACHE: Final = "engine_kv_cache_ratio"
-REQUESTS: Final = "engine_requests_per_second"
+REQUESTS: Final = "engine_requests_total"
 
 _GAUGES: Final = {
     "vllm:num_requests_running": RUNNING,
@@ -27,9 +29,10 @@ _GAUGES: Final = {
     "vllm:gpu_cache_usage_perc": KV_CACHE,  # until 0.10
 }
 _FINISHED: Final = "vllm:request_success_total"
-_NAMES: Final = frozenset({*_GAUGES, _FINISHED})
-LONGEST_GAP_SECONDS: Final = 120.0
-"""Two readings further apart give no rate worth the name."""
+_RUNNING: Final = "vllm:num_requests_running"
+_BEGAN: Final = "process_start_time_seconds"
+"""Of every page of Prometheus' own client library, unless several processes share one page."""
+_NAMES: Final = frozenset({*_GAUGES, _FINISHED, _BEGAN})
 
 
 class EngineMetrics:
@@ -42,12 +45,10 @@ class EngineMetrics:
         self._allowed = tuple(allowed_hosts)
         self._path = path
         self._fetcher = Fetcher()
-        self._finished: dict[str, tuple[float, float]] = {}
-        """Deployment id to (monotonic second, requests finished) of the last reading."""
 
     async def read(self, deployment: Deployment) -> tuple[Signal, ...]:
-        """Running, waiting, KV cache in use (0..1), and requests finished per second since the last
-        reading; empty where the page cannot be read.
+        """Running, waiting, KV cache in use (0..1), and requests begun since its engine began, of
+        the replica that answered; empty where the page cannot be read.
         """
         url = self._url(deployment)
         if url is None:
@@ -55,17 +56,7 @@ class EngineMetrics:
         fetched = await self._fetcher.get(url)
         if fetched.body is None:
             return ()
-        sums = sum_series(fetched.body, _NAMES)
-        at = self._clock.now()
-        signals = [
-            Signal(name=name, at=at, value=sums[series])
-            for series, name in _GAUGES.items()
-            if series in sums
-        ]
-        if _FINISHED in sums:
-            rate = self._rate(deployment.id, sums[_FINISHED])
-            signals.append(Signal(name=REQUESTS, at=at, value=rate))
-        return tuple(signals)
+        return signals_of(sum_series(fetched.body, _NAMES), self._clock.now())
 
     async def close(self) -> None:
         """Close the session."""
@@ -75,17 +66,32 @@ class EngineMetrics:
         url = parse_endpoint(deployment.endpoint_url or "")
         return url.with_path(self._path) if url and allows(self._allowed, url) else None
 
-    def _rate(self, deployment_id: str, finished: float) -> float | None:
-        """Requests a second since the last reading; None at the first, after a restart of the
-        engine, or where another replica answered (its count is lower).
-        """
-        now = self._clock.monotonic()
-        before = self._finished.get(deployment_id)
-        self._finished[deployment_id] = (now, finished)
-        if before is None or not 0 < now - before[0] <= LONGEST_GAP_SECONDS:
-            return None
-        risen = finished - before[1]
-        return risen / (now - before[0]) if risen >= 0 else None
+
+def signals_of(sums: Mapping[str, float], at: float) -> tuple[Signal, ...]:
+    """The signals that a page's sums give. Requests begun are those finished and those that run."""
+    replica = f"{sums[_BEGAN]:.2f}" if _BEGAN in sums else ""
+    signals = [
+        Signal(
+            name=name,
+            at=at,
+            value=sums[series],
+            measure=Measure.WAITING if name is WAITING else None,
+            replica=replica,
+        )
+        for series, name in _GAUGES.items()
+        if series in sums
+    ]
+    if _FINISHED in sums and _RUNNING in sums:
+        signals.append(
+            Signal(
+                name=REQUESTS,
+                at=at,
+                value=sums[_FINISHED] + sums[_RUNNING],
+                measure=Measure.REQUESTS_TOTAL,
+                replica=replica,
+            )
+        )
+    return tuple(signals)
 
 
 def sum_series(page: bytes, names: frozenset[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Final
 from yarl import URL
 
 from autoscaler.core.model import Deployment, Json, Signal
+from autoscaler.core.words import Measure
 from autoscaler.ports import Clock
 from autoscaler.probes.config import EVERYTHING, Match
 from autoscaler.probes.fetch import Fetcher
@@ -25,6 +26,8 @@ class Query:
     query: str
     target: float | None = None
     """Value per replica at which the load is as wanted; None = the signal has none."""
+    measure: Measure | None = None
+    """What it measures of the load, all replicas together; None = nothing of the estimate."""
     match: Match = EVERYTHING
 
 
@@ -57,6 +60,7 @@ class PromqlSignals:
                     at=self._clock.now(),
                     value=await self._value(fill(query.query, deployment.name)),
                     target=query.target,
+                    measure=query.measure,
                 )
                 for query in self._queries
                 if query.match.fits(deployment)

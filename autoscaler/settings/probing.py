@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from autoscaler.core.hosts import unsafe_because
+from autoscaler.core.words import Measure
 from autoscaler.settings.scaling import MatchSettings
 from autoscaler.settings.secret import Secret
 from autoscaler.settings.section import Section
@@ -79,7 +80,9 @@ class LivenessSettings(Section):
 
 
 class EngineMetricsSettings(Section):
-    """The engine's own `/metrics`, where the platform lets it be read. An extra signal only."""
+    """The engine's own `/metrics`, where the platform lets it be read: requests counted in place of
+    heard, beside the probes.
+    """
 
     enabled: bool = False
     """Whether to read it. Off: the platform is not known to publish it."""
@@ -88,14 +91,18 @@ class EngineMetricsSettings(Section):
 
 
 class PromqlQuerySettings(Section):
-    """One query; its result is a signal with a target."""
+    """One query; its result is a signal with a target, or a part of the load's estimate."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     """Name of the signal."""
     query: Annotated[str, Field(min_length=1)]
     """PromQL that gives one number; `$deployment` stands for the deployment's name."""
-    target: Annotated[float, Field(gt=0)]
-    """Value per replica at which the load is as wanted."""
+    target: Annotated[float, Field(gt=0)] | None = None
+    """Value per replica at which the load is as wanted. None = it calls for no count by itself."""
+    measures: Literal[Measure.REQUESTS_PER_SECOND, Measure.WAITING] | None = None
+    """What it says of all replicas together, to enter the estimate of the load beside the probes:
+    requests a second, or requests that wait. None = nothing of the kind.
+    """
     match: MatchSettings | None = None
     """Which deployments it speaks of. None = all."""
 
@@ -117,6 +124,9 @@ class PromqlSettings(Section):
         names = [query.name for query in self.queries]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield "queries", f"has two of the name {name}"
+        for query in self.queries:
+            if query.target is None and query.measures is None:
+                yield "queries", f"has {query.name} with neither a target nor what it measures"
         if self.bearer_token is not None:
             yield from secure("url", self.url)
 

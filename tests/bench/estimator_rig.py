@@ -4,12 +4,13 @@ import math
 import random
 from dataclasses import dataclass, field, replace
 
+from autoscaler.core.counters import Counters
 from autoscaler.core.hearing import LEAST_READS
-from autoscaler.core.model import Deployment, Estimate, Observation, ProbeResult
+from autoscaler.core.model import Deployment, Estimate, Observation, ProbeResult, Signal
 from autoscaler.core.policy import Policy
 from autoscaler.core.state import State
 from autoscaler.core.step import step
-from autoscaler.core.words import FailureReason, Status
+from autoscaler.core.words import FailureReason, Measure, Status
 from autoscaler.emulator.fleet import Fleet, FleetConfig, Physics, Router, Stream
 from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
 from autoscaler.emulator.workload import Shape, Workload
@@ -73,6 +74,8 @@ class Rig:
     replicas: int = 1
     seed: int = 1
     tokens_per_chunk: int = 1
+    counts: bool = False
+    """Whether the engines' counters, summed over all replicas, can be read."""
     state: State = field(default_factory=State)
     estimate: Estimate | None = None
     fed: int = 0
@@ -115,10 +118,20 @@ class Rig:
             deployment=deployment(max(1, self.fleet.current)),
             read_at=EPOCH + now,
             probes=tuple(self.told(at, stream, now) for at, stream in done),
+            signals=self.counters(EPOCH + now) if self.counts else (),
             started_at=EPOCH,
         )
         outcome = step(self.state, observation, POLICY)
         self.state, self.estimate = outcome.state, outcome.decision.estimate
+
+    def counters(self, at: float) -> tuple[Signal, ...]:
+        """What a query that sums over the replicas would find now."""
+        gauges = self.fleet.gauges()
+        begun = float(gauges.arrived_total - gauges.waiting)
+        return (
+            Signal(name="begun", at=at, value=begun, measure=Measure.REQUESTS_TOTAL),
+            Signal(name="waits", at=at, value=float(gauges.waiting), measure=Measure.WAITING),
+        )
 
     def told(self, at: float, stream: Stream, now: float) -> ProbeResult:
         if not stream.finished:
@@ -145,11 +158,14 @@ def capacity(physics: Physics) -> float:
 
 
 def fleet_errors(
-    physics: Physics, router: Router, *, tokens_per_chunk: int = 1
+    physics: Physics, router: Router, *, tokens_per_chunk: int = 1, counts: bool = False
 ) -> tuple[list[float], list[float]]:
-    """Errors of rho over the grid of loads and counts: the estimate's, and E1's over its cap."""
+    """Errors of rho over the grid of loads and counts: the estimate's, and E1's over its cap.
+
+    `counts`: the engines' counters can be read as well.
+    """
     full = capacity(physics)
-    teacher = Rig(physics, router, tokens_per_chunk=tokens_per_chunk)
+    teacher = Rig(physics, router, tokens_per_chunk=tokens_per_chunk, counts=counts)
     for rho in TRAINING:
         teacher.run(rho * full, 120.0 if rho > 1.0 else 600.0)
     ours, plain = [], []
@@ -161,9 +177,15 @@ def fleet_errors(
                 replicas,
                 seed=100 * replicas + int(10 * rho),
                 tokens_per_chunk=tokens_per_chunk,
+                counts=counts,
             )
-            learning = replace(teacher.state.learning, chunk_from=0.0)
-            rig.state = replace(teacher.state, samples=(), learning=learning)
+            rig.state = replace(
+                teacher.state,
+                samples=(),
+                learning=replace(teacher.state.learning, chunk_from=0.0),
+                counters=Counters(),
+                counted=replace(teacher.state.counted, chunk_from=0.0),
+            )
             middle = 120.0 / physics.drift_period_seconds
             slower = 1.0 + physics.drift_ratio * math.sin(2.0 * math.pi * middle)
             rig.run(rho * replicas * full / slower, 30.0)

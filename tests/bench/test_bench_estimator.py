@@ -41,6 +41,17 @@ def test_rho_in_the_emulated_fleet(name: str) -> None:
 
 
 @pytest.mark.bench
+@pytest.mark.parametrize("name", list(WORLDS))
+def test_rho_with_the_engines_counters(name: str) -> None:
+    """The same grid, where a query that sums the replicas' counters can be asked."""
+    physics, router, _ = WORLDS[name]
+    blind, _ = fleet_errors(physics, router)
+    seeing, _ = fleet_errors(physics, router, counts=True)
+    print(f"\n{name:16} rms {rms(blind):.3f} by probes, {rms(seeing):.3f} with counters")
+    assert rms(seeing) <= 0.05
+
+
+@pytest.mark.bench
 @pytest.mark.parametrize(("engine", "wanted"), [("vllm", 0.06), ("llama", 0.10)])
 def test_rho_on_a_recorded_real_engine(engine: str, wanted: float) -> None:
     """Each run is read by a line learned from all the other runs."""

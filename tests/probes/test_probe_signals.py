@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.model import Json, Signal
+from autoscaler.core.words import Measure
 from autoscaler.probes.config import Match
-from autoscaler.probes.engine_metrics import EngineMetrics, sum_series
+from autoscaler.probes.engine_metrics import EngineMetrics, signals_of, sum_series
 from autoscaler.probes.promql import PromqlSignals, Query, fill, read_value
 
 Virtual = Callable[[Any], Any]
@@ -35,36 +36,38 @@ def by_name(signals: tuple[Signal, ...]) -> dict[str, float | None]:
     return {signal.name: signal.value for signal in signals}
 
 
-def test_the_engine_tells_its_queue_and_its_rate(virtual: Virtual) -> None:
-    finished = 15.0
+def test_the_engine_tells_its_queue_and_the_requests_it_began(virtual: Virtual) -> None:
+    began = b"process_start_time_seconds 1.79e+09\n"
 
     async def script(talk: Talk) -> None:
         assert talk.request.path == "/metrics"
         assert "authorization" not in talk.request.headers
-        await talk.answer("200 OK", PAGE.decode().replace("5.0", str(finished - 10)))
+        await talk.answer("200 OK", (PAGE + began).decode())
 
     async def story() -> None:
-        nonlocal finished
         async with serving(script) as endpoint:
             reader = EngineMetrics(FakeClock(), allowed_hosts=LOOPBACK)
-            first = by_name(await reader.read(deployment(endpoint)))
-            assert first == {
+            signals = await reader.read(deployment(endpoint))
+            assert by_name(signals) == {
                 "engine_running": 7.0,
                 "engine_waiting": 2.0,
                 "engine_kv_cache_ratio": 0.25,
-                "engine_requests_per_second": None,
+                "engine_requests_total": 22.0,  # 15 finished, 7 run
             }
-            await asyncio.sleep(10)
-            finished = 45.0
-            second = by_name(await reader.read(deployment(endpoint)))
-            assert second["engine_requests_per_second"] == pytest.approx(3.0)
-            await asyncio.sleep(10)
-            finished = 12.0
-            third = by_name(await reader.read(deployment(endpoint)))
-            assert third["engine_requests_per_second"] is None
+            assert {signal.replica for signal in signals} == {"1790000000.00"}
+            measured = {signal.name: signal.measure for signal in signals if signal.measure}
+            assert measured == {
+                "engine_waiting": Measure.WAITING,
+                "engine_requests_total": Measure.REQUESTS_TOTAL,
+            }
             await reader.close()
 
     virtual(story())
+
+
+def test_a_page_that_does_not_say_which_process_it_is_of_names_no_replica() -> None:
+    sums = {"vllm:num_requests_running": 1.0, "vllm:request_success_total": 2.0}
+    assert {signal.replica for signal in signals_of(sums, 5.0)} == {""}
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "500 Error", "200 OK"])
@@ -169,7 +172,7 @@ def test_each_query_of_a_deployment_becomes_a_signal(virtual: Virtual) -> None:
 
     queries = [
         Query(name="queue", query='q{name="$deployment"}', target=10.0),
-        Query(name="bad", query="broken"),
+        Query(name="bad", query="broken", measure=Measure.WAITING),
         Query(name="other", query="q", match=Match(name="other-*")),
     ]
 
@@ -180,6 +183,8 @@ def test_each_query_of_a_deployment_becomes_a_signal(virtual: Virtual) -> None:
             signals = await reader.read(deployment(endpoint))
             assert by_name(signals) == {"queue": 12.0, "bad": None}
             assert [signal.target for signal in signals] == [10.0, None]
+            assert [signal.measure for signal in signals] == [None, Measure.WAITING]
+            assert {signal.replica for signal in signals} == {None}
             await reader.close()
 
     virtual(story())

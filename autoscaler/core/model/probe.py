@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from autoscaler.core.words import LATENCY_ONLY, FailureReason, UntrustedReason
+from autoscaler.core.words import LATENCY_ONLY, FailureReason, Measure, UntrustedReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +103,9 @@ class Signal:
     """None = not enough fresh evidence."""
     target: float | None = None
     """The value at which load is as wanted; None where the signal has no target of its own."""
+    measure: Measure | None = None
+    """What it measures of the load; None = nothing that enters the estimate."""
+    replica: str | None = None
+    """Whose it is: None = of all replicas together; else a name of the one replica that answered,
+    empty where it has none.
+    """
