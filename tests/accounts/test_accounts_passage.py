@@ -159,6 +159,26 @@ def test_a_gap_in_a_passage_is_settled_with_it() -> None:
     assert account.ledger.uncertain == 0
 
 
+@pytest.mark.parametrize("changed", [10.0, 9.999, 8.0])
+def test_a_change_that_our_call_made_at_once_is_billed_from_the_call_on(changed: float) -> None:
+    """Though the platform's clock tells milliseconds, cut off, or is late by seconds."""
+    account = at_rest(5)
+    account.look(5, 5, changed=-100)
+    account.begin(10, 2)
+    account.look(70, 2, changed=changed)
+    assert account.ledger.total == 5 * 10 + 2 * 60
+    assert account.ledger.uncertain == 0
+
+
+def test_a_change_that_was_seen_before_tells_nothing_of_the_next() -> None:
+    """The count moves, and the platform's last change does not: it may have come at any time."""
+    account = at_rest(2)
+    account.look(30, 2, changed=30)
+    account.look(60, 4, changed=30)
+    assert account.ledger.total == 2 * 60
+    assert account.ledger.uncertain == 2 * 30
+
+
 def test_after_the_last_change_in_a_gap_all_is_known() -> None:
     account = at_rest(4)
     account.look(1000, 2, changed=100)
