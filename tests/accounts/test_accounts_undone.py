@@ -32,6 +32,8 @@ Virtual = Callable[[Any], Any]
 COLD_START_SECONDS = 240.0
 REST_SECONDS = 1200.0
 """Longer than an ask is open and a missing replica is waited for: after it all is settled."""
+PATIENCE_SECONDS = 600
+"""Within so long a daemon asks for what is below its min."""
 GRAIN_MONEY = Decimal("0.00001")
 """Money of two replicas in a millisecond, the grain of `updated_at`."""
 BEFORE, ASKED = 1, 3
@@ -47,7 +49,9 @@ async def undone(*, knows: str, until_undone: float, away: float) -> tuple[Truth
         place.direct.faults.add(Fault(kind=FaultKind.RESET, operations=(Operation.SCALE,)))
     daemon = place.daemon(replace(place.config(), policy_for=managed(min_replicas=ASKED)))
     await daemon.start()
-    while not place.direct.truth().scale_calls:
+    for _ in range(PATIENCE_SECONDS):
+        if place.direct.truth().scale_calls:
+            break
         await place.clock.sleep(1.0)
     await place.clock.sleep(30.0 if knows == "starting" else 0.5)
     await kill(daemon)
@@ -86,6 +90,7 @@ def test_what_was_undone_unseen_is_the_difference_and_marked(
     assert ledger.unsettled == ()
     assert ledger.began_at is not None
     assert ledger.at is not None
+    assert truth.scale_calls[0].replicas == ASKED
     bill, hidden = bills(unit, since=ledger.began_at, until=ledger.at)
     off = ledger.total - bill
     print(f"off {off:+.6f}, unseen {hidden:.6f}, marked {ledger.uncertain:.6f}")
