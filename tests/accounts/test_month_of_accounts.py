@@ -19,7 +19,7 @@ from autoscaler.core import uptime
 from autoscaler.core.charging import Ledger
 from autoscaler.core.uptime import UNKNOWN, UptimeState
 from autoscaler.daemon.fleet import restore_fleet
-from autoscaler.emulator.ledger import Truth
+from autoscaler.emulator.ledger import PriceChange, Truth, exact_bill
 from autoscaler.emulator.scenario import Deed, DeploymentPlan, Event, Scenario
 
 HOUR, DAY = 3600.0, 86400.0
@@ -109,8 +109,20 @@ def hidden(truth: Truth, name: str) -> dict[str, Decimal]:
     return money
 
 
+def bill_at(truth: Truth, name: str, at: float) -> Decimal:
+    """The platform's bill up to `at`, since when the price has not changed."""
+    unit = truth.deployment(name)
+    price = [PriceChange(at=0.0, per_gpu_hour=unit.price_per_gpu_hour)]
+    now, then = (
+        exact_bill(unit.replica_changes, price, gpus=unit.gpu_count, until=until)
+        for until in (truth.at, at)
+    )
+    return unit.bill_exact - (now - then)
+
+
 def check_money(truth: Truth, name: str, ledger: Ledger) -> None:
-    bill = truth.deployment(name).bill_exact
+    assert ledger.at is not None
+    bill = bill_at(truth, name, ledger.at)
     off = ledger.total - bill
     print(
         f"{name}: bill {bill:.2f}, ledger {ledger.total:.2f}, off {off:+.4f}"
