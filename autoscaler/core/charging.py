@@ -21,6 +21,9 @@ DAYS_KEPT = 400
 GAPS_KEPT = 100
 """Marked gaps kept one by one; the sum of their doubt is kept for ever."""
 
+UNPRICED_KEPT = 100
+"""Charges kept until a price is known; steady ones are one. The oldest of more stay without."""
+
 _GRAIN = Decimal("0.0000000001")
 """Amounts are kept to ten decimals, so that a month of ticks adds up exactly and stays short."""
 
@@ -47,6 +50,19 @@ class Stretch:
     end: float
     rate: Rate
     """What was charged; its `most` is what may have been billed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpriced:
+    """A charge, or one taken back, of a time whose price was not known: its GPUs are counted, its
+    money is once a price for that time comes to be known.
+    """
+
+    start: float
+    end: float
+    rate: Rate
+    sign: int = 1
+    """1, or -1 for a charge that was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +102,26 @@ class Ledger:
     """What was charged since then and may have cost more, oldest first."""
     uncertain: Decimal = Decimal(0)
     """Largest possible difference to the invoice, in money: the doubt of all gaps ever."""
+    unpriced: tuple[Unpriced, ...] = ()
+    """What was charged without a price, oldest first."""
 
 
 def charge(ledger: Ledger, rate: Rate, *, start: float, end: float, terms: Terms) -> Ledger:
     """Charge [start, end) at one rate, cut at midnights and at the dates of prices."""
     return _charge(ledger, (1, rate), start=start, end=end, terms=terms)
+
+
+def price_late(ledger: Ledger, *, terms: Terms) -> Ledger:
+    """Charge the money of times whose price was not known then and is now."""
+    late = [entry for entry in ledger.unpriced if terms.at(entry.start) is not None]
+    if not late:
+        return ledger
+    left = tuple(entry for entry in ledger.unpriced if entry not in late)
+    for entry in late:
+        start, end, rate = entry.start, entry.end, entry.rate
+        ledger = _charge(ledger, (-entry.sign, rate), start=start, end=end, terms=Terms())
+        ledger = _charge(ledger, (entry.sign, rate), start=start, end=end, terms=terms)
+    return replace(ledger, unpriced=left)
 
 
 def _charge(
@@ -104,12 +135,23 @@ def _charge(
     cuts = sorted({start, end, *dates})
     for left, right in pairwise(cuts):
         price = terms.at(left)
+        if price is None:
+            entry = Unpriced(start=left, end=right, rate=rate, sign=sign)
+            ledger = replace(ledger, unpriced=_with(ledger.unpriced, entry))
         moment = left
         for day, seconds in split_days(left, right):
             length = sign * seconds_between(moment, moment + seconds)
             ledger = _charge_day(ledger, rate, day=day, seconds=length, price=price)
             moment += seconds
     return ledger
+
+
+def _with(kept: tuple[Unpriced, ...], entry: Unpriced) -> tuple[Unpriced, ...]:
+    """Add an entry; one that only goes on makes the last one longer."""
+    last = kept[-1] if kept else None
+    if last is None or (last.end, last.rate, last.sign) != (entry.start, entry.rate, entry.sign):
+        return (*kept, entry)[-UNPRICED_KEPT:]
+    return (*kept[:-1], replace(last, end=entry.end))
 
 
 def hold(ledger: Ledger, rate: Rate, *, start: float, end: float, terms: Terms) -> Ledger:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from autoscaler.core.billing import HOUR, Rate, Terms, day_of, hours_left, month_of, seconds_between
-from autoscaler.core.charging import Day, Ledger, hold, mark, price_of
+from autoscaler.core.charging import Day, Ledger, hold, mark, price_late, price_of
 from autoscaler.core.snapshot import CostView
 from autoscaler.core.uptime import split_days
 
@@ -31,6 +31,7 @@ def advance(
 
     `changed_at` is the instant since which it has held; None or outside the interval = `at`.
     """
+    ledger = price_late(ledger, terms=terms)
     before = ledger.rate
     begun = replace(
         ledger,

@@ -20,7 +20,7 @@ from decimal import Decimal
 
 from autoscaler.core import cost
 from autoscaler.core.billing import Rate, Terms
-from autoscaler.core.charging import Ledger, Stretch, correct, mark, price_of
+from autoscaler.core.charging import Ledger, Stretch, correct, mark, price_late, price_of
 from autoscaler.core.model import Ask, Deployment
 from autoscaler.core.words import Status
 
@@ -88,6 +88,7 @@ def look(ledger: Ledger, deployment: Deployment, rate: Rate, *, at: float, terms
 
 def settle(ledger: Ledger, count: int, *, terms: Terms) -> Ledger:
     """Charge what the passage cost, now that the deployment is at rest at `count`."""
+    ledger = price_late(ledger, terms=terms)
     before, stretches = ledger.at_rest, ledger.unsettled
     ledger = replace(ledger, unsettled=(), at_rest=count)
     doubt, total = Decimal(0), ledger.total

@@ -113,11 +113,12 @@ def look(watched: Watched, *, at: float, book: PriceBook) -> None:
     )
     rate = _rate(watched, book)
     terms = book.terms(deployment)
-    was_unsettled = watched.ledger.unsettled
+    open_before = (watched.ledger.unsettled, watched.ledger.unpriced)
     watched.ledger = passage.look(watched.ledger, deployment, rate, at=at, terms=terms)
     watched.touch("uptime", "ledger")
-    if was_unsettled and not watched.ledger.unsettled:
-        watched.touch("ledger_days")
+    open_now = (watched.ledger.unsettled, watched.ledger.unpriced)
+    if any(was and not now for was, now in zip(open_before, open_now, strict=True)):
+        watched.touch("ledger_days")  # what was settled or priced may lie days back
 
 
 def begin_ask(watched: Watched, ask: Ask, *, at: float, book: PriceBook) -> None:

@@ -23,6 +23,7 @@ class Account:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self.terms = TERMS
         self.deployment = deployment()
         self.ask: Ask | None = None
 
@@ -32,7 +33,9 @@ class Account:
         updated_at = None if changed is None else START + changed
         self.deployment = deployment(replicas=replicas, status=status, updated_at=updated_at)
         rate = self._rate(self.deployment)
-        self.ledger = passage.look(self.ledger, self.deployment, rate, at=START + at, terms=TERMS)
+        self.ledger = passage.look(
+            self.ledger, self.deployment, rate, at=START + at, terms=self.terms
+        )
         self.ledger = decode(Ledger, encode(self.ledger))
 
     def begin(self, at: float, count: int) -> None:
@@ -49,7 +52,7 @@ class Account:
 
     def _charge(self, at: float) -> None:
         rate = self._rate(self.deployment)
-        self.ledger = cost.advance(self.ledger, rate, at=START + at, terms=TERMS)
+        self.ledger = cost.advance(self.ledger, rate, at=START + at, terms=self.terms)
 
 
 def at_rest(replicas: int) -> Account:
@@ -177,6 +180,31 @@ def test_a_change_that_was_seen_before_tells_nothing_of_the_next() -> None:
     account.look(60, 4, changed=30)
     assert account.ledger.total == 2 * 60
     assert account.ledger.uncertain == 2 * 30
+
+
+def test_what_ran_before_a_price_was_known_is_charged_once_it_is() -> None:
+    """The inventory did not answer for a while, and a scale-up was settled meanwhile."""
+    account, known = Account(), at_rest(2)
+    account.terms = Terms()
+    account.look(0, 2)
+    for one in (account, known):
+        one.look(30, 2, BUSY, changed=20)
+        one.look(60, 4, changed=50)
+    assert account.ledger.total == 0
+    assert account.ledger.gpu_seconds == known.ledger.gpu_seconds
+    account.terms = TERMS
+    for one in (account, known):
+        one.look(90, 4, changed=50)
+    assert account.ledger == known.ledger
+    assert account.ledger.total == 2 * 20 + 4 * 70
+
+
+def test_a_deployment_without_a_price_keeps_one_entry_while_it_is_steady() -> None:
+    account = Account()
+    account.terms = Terms()
+    for at in range(0, 3000, 30):
+        account.look(at, 2)
+    assert [entry.end - entry.start for entry in account.ledger.unpriced] == [2970.0]
 
 
 def test_after_the_last_change_in_a_gap_all_is_known() -> None:
