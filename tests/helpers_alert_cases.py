@@ -153,6 +153,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(name="NeevScaleStepUndone", make=noticing("failed_step"), ends=1860, keeps=1800, step=60),
     Case(name="NeevReplicasLost", make=noticing("replica_drop"), ends=1860, keeps=1800, step=60),
+    Case(name="NeevReplicasUneven", make=noticing("imbalance"), ends=615, keeps=600),
     Case(name="NeevExternalChange", make=noticing("external_change"), ends=315, keeps=300),
     Case(name="NeevOrderEnding", make=ordering),
     Case(name="NeevBudgetCapped", make=noticing("capped_budget"), ends=615, keeps=600),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from autoscaler.core.balance import Groups
 from autoscaler.core.counts import Hand
 from autoscaler.core.estimate import INTERVAL
 from autoscaler.core.line import Line
@@ -94,6 +95,8 @@ class Case:
     failures: int
     """Failed probes in the stable window."""
     proposals: tuple[Proposal, ...] = ()
+    uneven: Groups | None = None
+    """Two groups of latencies that replicas fall into; None = none seen for certain."""
     foretold: float | None = None
     """Need (at head-room 1) that a forecast which has earned it foretells; None = none does."""
     foretold_by: str = ""

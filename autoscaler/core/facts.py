@@ -51,6 +51,7 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         down_from=_asked_from(state, observation.at, period[1], up=False) or base,
         samples=seen.samples,
         failures=seen.failures,
+        uneven=state.balance.shown(observation.at),
         undo_to=_undo_to(state, base),
     )
     foretold = _foretold(state, case)

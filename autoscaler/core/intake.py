@@ -11,6 +11,7 @@ from autoscaler.core import counters as engine
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
 from autoscaler.core import trial as trials
+from autoscaler.core.balance import looked
 from autoscaler.core.counted import Engine, counted_lesson, counting
 from autoscaler.core.hearing import Ear, listened
 from autoscaler.core.learning import Learning, lesson
@@ -53,7 +54,7 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     if fresh and not state.overload.is_suspected:  # under a queue nothing is near idle
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
     state = _with_counted(_with_lesson(state, policy, now), policy, now)
-    return _with_trial(state, now)
+    return _with_trial(_with_balance(state, deployment.replicas, now), now)
 
 
 def engine_of(state: State, now: float) -> Engine:
@@ -123,6 +124,13 @@ def _with_counted(state: State, policy: Policy, now: float) -> State:
     return state if learned is state.counted else replace(state, counted=learned)
 
 
+def _with_balance(state: State, replicas: int, now: float) -> State:
+    if state.overload.is_suspected:
+        return state
+    balance = looked(state.balance, state.samples, replicas=replicas, now=now)
+    return state if balance is state.balance else replace(state, balance=balance)
+
+
 def _forgotten(state: State, identity: str) -> State:
     fresh = State()
     return replace(
@@ -135,6 +143,7 @@ def _forgotten(state: State, identity: str) -> State:
         learning=Learning(),
         counters=fresh.counters,
         counted=counting(),
+        balance=fresh.balance,
         trial=None,
     )
 

@@ -15,6 +15,7 @@ def notices_of(case: Case, decision: Decision, infeasible: tuple[str, ...]) -> t
     """Return every fact that holds now."""
     found = [Notice(kind="infeasible_slo", because=because) for because in infeasible[:1]]
     found += _capped(decision) + _changed(case) + _ending(case)
+    found += _uneven(case)
     if case.undo_to is not None:
         because = f"the step down from {case.undo_to} failed its prediction and is undone"
         found.append(Notice(kind="failed_step", because=because))
@@ -25,6 +26,24 @@ def notices_of(case: Case, decision: Decision, infeasible: tuple[str, ...]) -> t
             because = f"{ask.count} were asked for {late:.0f} s ago and {case.current} run"
             found.append(Notice(kind="overdue", because=because, values={"seconds": late}))
     return tuple(found)
+
+
+def _uneven(case: Case) -> list[Notice]:
+    groups = case.uneven
+    if groups is None:
+        return []
+    because = (
+        f"{groups.share:.0%} of {groups.probes} probes met {groups.high * 1000:.3g} ms a token, the"
+        f" others {groups.low * 1000:.3g} ms, by chance and not by waves of load: its"
+        f" {case.current} replicas are unequal, or unequally used"
+    )
+    values = {
+        "low_seconds": groups.low,
+        "high_seconds": groups.high,
+        "share": groups.share,
+        "probes": float(groups.probes),
+    }
+    return [Notice(kind="imbalance", because=because, values=values)]
 
 
 def _capped(decision: Decision) -> list[Notice]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autoscaler.core.alpha import Alpha
+from autoscaler.core.balance import Balance
 from autoscaler.core.codec import Undecodable, decode, encode
 from autoscaler.core.counted import counting
 from autoscaler.core.counters import Counters
@@ -72,6 +73,7 @@ class State:
     """The engine's own; empty where they cannot be read."""
     counted: Learning = field(default_factory=counting)
     """What was learned from requests counted in place of heard."""
+    balance: Balance = field(default_factory=Balance)
     counts: Counts = field(default_factory=Counts)
     trial: Trial | None = None
     wanted: tuple[tuple[float, int], ...] = ()

@@ -61,6 +61,15 @@ SCALING_ALERTS: tuple[AlertSpec, ...] = (
         inhibited_by=("NeevDeploymentFailed", "NeevControlPlaneStale"),
     ),
     AlertSpec(
+        name="NeevReplicasUneven",
+        severity=Severity.INFO,
+        summary="some replicas are clearly slower than the others",
+        action="See whether the balancer spreads requests evenly and all GPUs are alike.",
+        deployment=scaling.notice("imbalance"),
+        keep_seconds=600,
+        inhibited_by=("NeevDeploymentFailed", "NeevEndpointDown"),
+    ),
+    AlertSpec(
         name="NeevExternalChange",
         severity=Severity.INFO,
         summary="somebody else changed it",
