@@ -2,8 +2,7 @@
 
 The platform bills the replicas that were starting, and then shows what it showed before. The ledger
 keeps to the lower book and marks the rest, so that the difference to the bill is what the undone
-replicas cost, and never more than the mark. It is the cause of the differences that the crash
-points of the kill tests leave: there a person undoes each call while no daemon runs.
+replicas cost, and never more than the mark.
 """
 
 from collections.abc import Callable
