@@ -5,12 +5,14 @@ keeps to the lower book and marks the rest, so that the difference to the bill i
 replicas cost, and never more than the mark.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 from helpers import kill, managed
 from helpers_direct import DirectWorld
 
@@ -42,6 +44,7 @@ async def undone(*, knows: str, until_undone: float, away: float) -> tuple[Truth
     """Let a daemon ask, die as soon as it `knows` so much, and another one come `away` seconds
     later; a person undoes the call in between.
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     plan = DeploymentPlan(name="chat", replicas=BEFORE, cold_start_seconds=COLD_START_SECONDS)
     place = DirectWorld(Scenario(deployments=(plan,), seed=3))
     if knows == "nothing":
