@@ -91,6 +91,7 @@ def line_of(state: State, policy: Policy, alpha: Believed, now: float) -> Line |
         full_rate=learning.full_rate(cap),
         sigma=_sigma(learning),
         idle_ttft=ttft,
+        waits=state.waits.steps,
         objectives=objectives_of(
             policy.slo, alpha=alpha.seconds, alpha_trusted=alpha.trusted, idle_ttft=ttft
         ),

@@ -11,6 +11,7 @@ from autoscaler.core import counters as engine
 from autoscaler.core import counts as count_memory
 from autoscaler.core import overload as queues
 from autoscaler.core import trial as trials
+from autoscaler.core import waits as waiting
 from autoscaler.core.balance import looked
 from autoscaler.core.counted import Engine, counted_lesson, counting
 from autoscaler.core.hearing import Ear, listened
@@ -25,6 +26,8 @@ IDLE_TTFT_SHARE = 0.1
 """A low quantile of TTFT: what a prompt takes when nobody is before it."""
 COMPARABLE = frozenset({"short", "calibrate"})
 """Profiles whose prompt length is the same, so that their TTFT compares."""
+MOST_WAIT = 3.0
+"""Longest TTFT that enters its curve, in units of that from which it shows a queue."""
 SILENT = frozenset({"liveness", "warm"})
 """Profiles that tell nothing of the load."""
 
@@ -54,7 +57,8 @@ def taken_in(state: State, observation: Observation, policy: Policy) -> State:
     if fresh and not state.overload.is_suspected:  # under a queue nothing is near idle
         state = replace(state, alpha=alphas.learned(state.alpha, fresh, now=now))
     state = _with_counted(_with_lesson(state, policy, now), policy, now)
-    return _with_trial(_with_balance(state, deployment.replicas, now), now)
+    state = _with_waits(_with_balance(state, deployment.replicas, now), policy, now)
+    return _with_trial(state, now)
 
 
 def engine_of(state: State, now: float) -> Engine:
@@ -113,6 +117,7 @@ def _with_lesson(state: State, policy: Policy, now: float) -> State:
     overload = state.overload
     if learning.mixes != state.learning.mixes:
         overload = queues.forgotten(overload)
+        state = replace(state, waits=waiting.forgotten(state.waits))
     return replace(state, learning=learning, overload=overload)
 
 
@@ -131,6 +136,18 @@ def _with_balance(state: State, replicas: int, now: float) -> State:
     return state if balance is state.balance else replace(state, balance=balance)
 
 
+def _with_waits(state: State, policy: Policy, now: float) -> State:
+    """Learn TTFT over latency, but not from queues, whose length is not the load's."""
+    if state.overload.is_shown or not waiting.is_due(state.waits, state.samples, now):
+        return state
+    idle, alpha = idle_ttft(state), alpha_of(state, policy, now).seconds
+    longest = MOST_WAIT * queues.queue_threshold(idle)
+    waits = waiting.waited(state.waits, state.samples, now=now, longest=longest)
+    if idle is not None and alpha is not None:
+        waits = waiting.fitted(waits, alpha=alpha, idle_ttft=idle, now=now)
+    return replace(state, waits=waits)
+
+
 def _forgotten(state: State, identity: str) -> State:
     fresh = State()
     return replace(
@@ -144,6 +161,7 @@ def _forgotten(state: State, identity: str) -> State:
         counters=fresh.counters,
         counted=counting(),
         balance=fresh.balance,
+        waits=fresh.waits,
         trial=None,
     )
 

@@ -12,7 +12,8 @@ latency stands at its plateau and only TTFT grows.
 import math
 from dataclasses import dataclass
 
-from autoscaler.core.pairs import BINS, PRIOR_EVENTS, WIDTH, Rates, log_ratio_at, rate_at
+from autoscaler.core import pairs, waits
+from autoscaler.core.pairs import BINS, PRIOR_EVENTS, WIDTH, Rates, rate_at
 from autoscaler.core.policy import Slo
 
 DEFAULT_ITL_RATIO = 3.0
@@ -51,6 +52,8 @@ class Line:
     sigma: float
     """Deviation of the line's exponent, where no arrival has been paired."""
     idle_ttft: float | None = None
+    waits: tuple[float, ...] = ()
+    """TTFT over latency as it was seen (waits.py); empty = in step with ITL."""
     objectives: Objectives
 
     def rho(self, itl: float) -> float:
@@ -65,13 +68,16 @@ class Line:
             return self.alpha
         if rho >= 1.0:
             return self.alpha / (1.0 - self.cap)
-        return self.alpha * math.exp(log_ratio_at(self.rates, rho * self.full_rate))
+        return self.alpha * math.exp(pairs.log_ratio_at(self.rates, rho * self.full_rate))
 
     def ttft(self, rho: float) -> float | None:
         """TTFT at this share, seconds; None where unknown, and from rho 1 on, where it grows."""
         if self.idle_ttft is None or rho >= 1.0:
             return None
-        return self.idle_ttft * self.itl(rho) / self.alpha
+        if rho <= 0.0:
+            return self.idle_ttft
+        place = pairs.log_ratio_at(self.rates, rho * self.full_rate)
+        return self.idle_ttft * waits.ratio_at(self.waits, place)
 
     @property
     def capacity(self) -> float:
@@ -80,7 +86,8 @@ class Line:
         if self.objectives.itl is not None:
             rho = min(rho, self.rho(self.objectives.itl))
         if self.objectives.ttft is not None and self.idle_ttft is not None:
-            rho = min(rho, self.rho(self.alpha * self.objectives.ttft / self.idle_ttft))
+            place = waits.log_ratio_at(self.waits, self.objectives.ttft / self.idle_ttft)
+            rho = min(rho, self.rho(self.alpha * math.exp(place)))
         return max(rho, LEAST_CAPACITY)
 
     def meets(self, rho: float) -> bool:
@@ -99,11 +106,11 @@ class Line:
         """
         if rho <= 0.0:
             return self.sigma
-        place = min(BINS - 1, int(log_ratio_at(self.rates, rho * self.full_rate) / WIDTH))
+        place = min(BINS - 1, int(pairs.log_ratio_at(self.rates, rho * self.full_rate) / WIDTH))
         prior = min(1.0, PRIOR_EVENTS / self.rates.weights[place])
         shape = prior * (math.log(rho / capacity) * self.sigma) ** 2
-        pairs = (1.0 - prior) / self.rates.weights[place]
-        return math.sqrt(shape + pairs + (MODEL_SIGMA**2 if prior < 1.0 else 0.0))
+        seen = (1.0 - prior) / self.rates.weights[place]
+        return math.sqrt(shape + seen + (MODEL_SIGMA**2 if prior < 1.0 else 0.0))
 
 
 def objectives_of(

@@ -141,10 +141,10 @@ def rates_of(pairs: Pairs, prior: Callable[[float], float], alpha: float) -> Rat
                 expected += lent * due
         rates.append(prior(middle(index)) * events / expected)
         weights.append(events)
-    return Rates(rates=_monotone(rates, weights), weights=tuple(weights))
+    return Rates(rates=monotone(rates, weights), weights=tuple(weights))
 
 
-def _monotone(values: list[float], weights: list[float]) -> tuple[float, ...]:
+def monotone(values: list[float], weights: list[float]) -> tuple[float, ...]:
     """Pool adjacent violators: the closest rising sequence, by weight."""
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(values, weights, strict=True):

@@ -22,6 +22,7 @@ from autoscaler.core.overload import Overload
 from autoscaler.core.quantile import LowQuantile
 from autoscaler.core.record import Record
 from autoscaler.core.trial import Trial
+from autoscaler.core.waits import Waits
 from autoscaler.core.window import Sample
 
 STATE_VERSION = 1
@@ -73,6 +74,8 @@ class State:
     """The engine's own; empty where they cannot be read."""
     counted: Learning = field(default_factory=counting)
     """What was learned from requests counted in place of heard."""
+    waits: Waits = field(default_factory=Waits)
+    """TTFT over latency."""
     balance: Balance = field(default_factory=Balance)
     counts: Counts = field(default_factory=Counts)
     trial: Trial | None = None
