@@ -32,7 +32,8 @@ _FINISHED: Final = "vllm:request_success_total"
 _RUNNING: Final = "vllm:num_requests_running"
 _BEGAN: Final = "process_start_time_seconds"
 """Of every page of Prometheus' own client library, unless several processes share one page."""
-_NAMES: Final = frozenset({*_GAUGES, _FINISHED, _BEGAN})
+NAMES: Final = frozenset({*_GAUGES, _FINISHED, _BEGAN})
+"""Series of a page that are read."""
 
 
 class EngineMetrics:
@@ -56,7 +57,7 @@ class EngineMetrics:
         fetched = await self._fetcher.get(url)
         if fetched.body is None:
             return ()
-        return signals_of(sum_series(fetched.body, _NAMES), self._clock.now())
+        return signals_of(sum_series(fetched.body, NAMES), self._clock.now())
 
     async def close(self) -> None:
         """Close the session."""

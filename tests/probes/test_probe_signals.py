@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,12 +12,18 @@ from helpers_probes import LOOPBACK, FakeClock, Talk, deployment, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core.model import Json, Signal
+from autoscaler.core.counters import Counters, counted, followed
+from autoscaler.core.model import Json, Observation, Signal
 from autoscaler.core.words import Measure
+from autoscaler.emulator.engine_metrics import render_metrics
+from autoscaler.emulator.fleet import Fleet, FleetConfig, Physics
+from autoscaler.emulator.profile_table import DEFAULT_PROFILE, PROFILES
+from autoscaler.emulator.workload import Shape, Workload
 from autoscaler.probes.config import Match
-from autoscaler.probes.engine_metrics import EngineMetrics, signals_of, sum_series
+from autoscaler.probes.engine_metrics import NAMES, EngineMetrics, signals_of, sum_series
 from autoscaler.probes.promql import PromqlSignals, Query, fill, read_value
 
+SINGLE = deployment(None)
 Virtual = Callable[[Any], Any]
 
 PAGE = b"""# HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -68,6 +75,25 @@ def test_the_engine_tells_its_queue_and_the_requests_it_began(virtual: Virtual) 
 def test_a_page_that_does_not_say_which_process_it_is_of_names_no_replica() -> None:
     sums = {"vllm:num_requests_running": 1.0, "vllm:request_success_total": 2.0}
     assert {signal.replica for signal in signals_of(sums, 5.0)} == {""}
+
+
+def test_the_page_of_an_emulated_engine_counts_the_requests_that_came() -> None:
+    """From the page's text to requests a second, those that still wait included."""
+    profile, physics = PROFILES[DEFAULT_PROFILE], Physics()
+    fleet = Fleet(FleetConfig(profile=profile, physics=physics, replicas=1, seed=1))
+    fleet.feed(Workload(shapes=(Shape(low=12.0, high=12.0),)).requests(0.0, seed=3))
+    counters, came = Counters(), []
+    for at in (60.0, 90.0, 120.0):
+        fleet.advance(at)
+        page = render_metrics(fleet.gauges(), model="m").encode()
+        signals = signals_of(sum_series(page, NAMES), at)
+        seen = Observation(at=at, deployment=SINGLE, read_at=at, signals=signals)
+        counters = followed(counters, seen)
+        came.append(fleet.gauges().arrived_total)
+    found = counted(counters, now=120.0, seconds=60.0, own_rate=0.0, replicas=1)
+    assert found is not None
+    assert found.events == pytest.approx(came[-1] - came[0])
+    assert found.rate == pytest.approx(12.0, abs=4 * math.sqrt(720) / 60)
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "500 Error", "200 OK"])
