@@ -22,6 +22,10 @@ cautious end (SEMANTICS §2).
 """
 CAP_PRIOR_LARGE_BATCH = 0.7
 """The same where the user says that the batch holds 32 sequences or more."""
+LEAST_SEEN_CAP = 0.74
+"""Lowest value at a full batch that a real engine showed (real-engines.md): nothing beyond it is
+believed that was not carried itself.
+"""
 LARGE_BATCH = 32
 LEAST_CAP, MOST_CAP = 0.2, 0.97
 SHAPE_SIGMA = 0.25
@@ -30,8 +34,8 @@ SHAPE_SIGMA = 0.25
 """
 LEAST_FAST = 3
 """Probes in the fast window below which it says nothing."""
-LEAST_AFTER_QUEUE = 3
-"""Probes after a queue before latencies tell the load again."""
+LEAST_AFTER_QUEUE = 6
+"""Probes sent after a queue before latencies tell the load again: the first see its last batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     line = line_of(state, policy, alpha, now)
     slope = _slope(state, replicas, now)
     since = state.overload.ended_at or 0.0
-    after_queue = tuple(sample for sample in answered if sample.ended_at >= since)
+    after_queue = tuple(sample for sample in answered if sample.at >= since)
     recovering = len(after_queue) < min(LEAST_AFTER_QUEUE, len(answered))
     clean = answered if recovering or state.overload.is_suspected else after_queue
     load = None if line is None else _load(state, line, clean, policy=policy, now=now)
@@ -116,8 +120,10 @@ def cap_of(state: State, policy: Policy, alpha: float) -> tuple[float, bool]:
     cap = prior if at_plateau is None else 1.0 - alpha / at_plateau
     if highest is not None:
         carried = 1.0 - alpha / highest
-        planned = min(1.0, in_force(state.calibration, policy))
-        cap = max(cap, carried if at_plateau else carried / planned)
+        cap = max(cap, carried)
+        if at_plateau is None:
+            planned = min(1.0, in_force(state.calibration, policy))
+            cap = max(cap, min(LEAST_SEEN_CAP, carried / planned))
     learned = at_plateau is not None or cap > prior
     return min(MOST_CAP, max(LEAST_CAP, cap)), learned
 

@@ -67,6 +67,8 @@ class Case:
     slope: Slope | None
     queue_load: float | None
     """Load that the slope told last in this overload; None = nothing yet."""
+    queue_since: float | None
+    """Instant at which the shown overload began; None = none is shown."""
     backlog: float
     """Work that waits by that load, replica-seconds."""
     queueing: bool

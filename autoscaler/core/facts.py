@@ -36,6 +36,7 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         line=seen.line,
         slope=seen.slope,
         queue_load=state.overload.load,
+        queue_since=state.overload.shown_since,
         backlog=state.overload.backlog,
         queueing=state.overload.is_suspected or seen.recovering,
         headroom=in_force(state.calibration, policy),

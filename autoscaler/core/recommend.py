@@ -7,6 +7,7 @@ upwards costs a replica for a while, one downwards costs the users.
 from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
+from autoscaler.core.overload import Slope
 from autoscaler.core.record import whole
 from autoscaler.core.words import Reason
 
@@ -16,6 +17,10 @@ DRAIN_SECONDS = 300.0
 """
 
 
+BOUND_SECONDS = 45.0
+"""How long after a queue's first probe a mere bound of its growth is not acted upon: a cold start
+takes longer, and a second call would cost more.
+"""
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
 
@@ -116,6 +121,8 @@ def overload(case: Case) -> Proposal | None:
         because = "users queue, and probes only time out: by how much too many is not known"
     elif slope.value < 0.0 or (slope.low <= 0.0 and case.settled_for < DRAIN_SECONDS):
         return None  # the queue drains, or has not yet had the time to
+    elif _is_but_a_bound(case, slope):
+        return None  # another answer or two, and one call asks for the final size
     else:
         load = case.current * (1.0 + slope.value)
         count = max(case.current + 1, whole(load / plan))
@@ -131,6 +138,12 @@ def overload(case: Case) -> Proposal | None:
         because=because,
         urgent=True,
     )
+
+
+def _is_but_a_bound(case: Case, slope: Slope) -> bool:
+    """True while a young queue has shown how fast it grows at least, and nothing more."""
+    young = case.queue_since is not None and case.at - case.queue_since < BOUND_SECONDS
+    return young and slope.value <= slope.low
 
 
 def _drain_seconds(case: Case) -> float:
