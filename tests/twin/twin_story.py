@@ -88,7 +88,7 @@ def scenario() -> Scenario:
         faults=(
             _fault(FaultKind.RESET, 1400.0, 150.0, probability=0.4, seed=3, operations=chat),
             _fault(FaultKind.STATUS, 3900.0, 60.0, status=500, operations=chat),
-            _fault(FaultKind.STATUS, 6700.0, 150.0, status=500, operations=(Operation.LIST,)),
+            _fault(FaultKind.STATUS, 6692.0, 150.0, status=500, operations=(Operation.LIST,)),
         ),
         seed=7,
     )
