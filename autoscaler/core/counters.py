@@ -33,6 +33,10 @@ UNEVEN_RATIO = 0.2
 """Deviation of one replica's share of the requests from its fair one, for those not seen."""
 STANDS_STILL = 3.0
 """Own probes that must have been counted before a counter that did not move is called frozen."""
+MOST_TOLD = 1e12
+"""No engine has taken in, or keeps waiting, more requests than this: such a reading is a fault or a
+lie, and all that came with it is left out.
+"""
 LEAST_SERVED = 10.0
 """Requests below which the growth of a queue is compared with nothing."""
 
@@ -105,8 +109,11 @@ def followed(counters: Counters, observation: Observation) -> Counters:
         return counters
     told: dict[str | None, dict[Measure, Signal]] = {}
     for signal in observation.signals:
-        if signal.measure is not None and signal.value is not None:
-            told.setdefault(signal.replica, {})[signal.measure] = signal
+        if signal.measure is None or signal.value is None:
+            continue
+        if not 0.0 <= signal.value <= MOST_TOLD:  # also not a number
+            return replace(counters, refused=f"{signal.name} reads {signal.value:.3g}: no engine's")
+        told.setdefault(signal.replica, {})[signal.measure] = signal
     for replica, signals in told.items():
         counters = _with(counters, replica, signals, replicas=observation.deployment.replicas)
     return counters

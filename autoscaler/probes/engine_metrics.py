@@ -6,6 +6,7 @@ began, which the page tells. What two readings of one replica say is for the cor
 is sent: vLLM asks for none here, and this page is no reason to show one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -82,12 +83,13 @@ def signals_of(sums: Mapping[str, float], at: float) -> tuple[Signal, ...]:
         for series, name in _GAUGES.items()
         if series in sums
     ]
-    if _FINISHED in sums and _RUNNING in sums:
+    begun = sums.get(_FINISHED, math.nan) + sums.get(_RUNNING, math.nan)
+    if math.isfinite(begun):
         signals.append(
             Signal(
                 name=REQUESTS,
                 at=at,
-                value=sums[_FINISHED] + sums[_RUNNING],
+                value=begun,
                 measure=Measure.REQUESTS_TOTAL,
                 replica=replica,
             )
@@ -112,7 +114,8 @@ def sum_series(page: bytes, names: frozenset[str]) -> dict[str, float]:
         value = _number(text)
         if series in names and value is not None:
             sums[series] = sums.get(series, 0.0) + value
-    return sums
+    # each is finite; a page of huge ones may still add up to infinity
+    return {series: total for series, total in sums.items() if math.isfinite(total)}
 
 
 def _number(text: str) -> float | None:
@@ -122,4 +125,4 @@ def _number(text: str) -> float | None:
         value = float(words[0])
     except (IndexError, ValueError):
         return None
-    return value if value - value == 0 else None
+    return value if math.isfinite(value) else None

@@ -1,5 +1,6 @@
 """Requests that the engine counts, in the estimate: they sharpen it, and lies do no harm."""
 
+import json
 import math
 import random
 from dataclasses import dataclass, field, replace
@@ -255,6 +256,25 @@ def test_counters_that_freeze_while_the_load_grows_do_not_hide_it(told: str) -> 
 def test_engines_that_restart_all_the_time_make_nothing_worse() -> None:
     restless = rms(taught("each", restarts=5 * MINUTE))
     assert restless < 1.1 * rms(taught("none"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_readings_that_no_engine_gives_leave_state_and_estimate_finite(seed: int) -> None:
+    """An endpoint may answer anything: huge, negative, not a number, in any order."""
+    lots = random.Random(seed)
+    values = [0.0, -1.0, 5.0, 3e9, 1e18, 1e300, 1.7e308, math.inf, -math.inf, math.nan]
+    world = World(load=lambda t: 1.2 + math.sin(t / 700.0), policy=WATCHED, replicas=3)
+    for _ in range(120):
+        measures = lots.sample(list(Measure), lots.randint(1, len(Measure)))
+        replica = lots.choice([None, "a", "b", ""])
+        world.signals = tuple(
+            Signal(
+                name="x", at=START + world.t, value=lots.choice(values), measure=m, replica=replica
+            )
+            for m in measures
+        )
+        outcome = world.tick()
+        json.dumps([encode_state(outcome.state), encode(outcome.decision)], allow_nan=False)
 
 
 def test_a_state_of_before_there_were_counters_still_reads() -> None:

@@ -150,6 +150,13 @@ def test_numbers_that_are_none_are_left_out() -> None:
     assert sum_series(page, frozenset({"a"})) == {"a": 3.0}
 
 
+def test_finite_values_that_add_up_to_infinity_are_no_reading() -> None:
+    page = b'a{of="x"} 1.7e308\na{of="y"} 1.7e308\nb 2\n'
+    assert sum_series(page, frozenset({"a", "b"})) == {"b": 2.0}
+    huge = {"vllm:request_success_total": 1.7e308, "vllm:num_requests_running": 1.7e308}
+    assert "engine_requests_total" not in {signal.name for signal in signals_of(huge, 5.0)}
+
+
 def vector(*values: str) -> dict[str, Json]:
     result: list[Json] = [{"metric": {}, "value": [0, value]} for value in values]
     return {"status": "success", "data": {"resultType": "vector", "result": result}}
