@@ -205,8 +205,8 @@ class _Demo:
         billed = sum((d.bill_exact for d in truth.deployments), Decimal(0))
         cost = "unknown" if self._cost is None else money(*self._cost)
         say(
-            f"Summary: {story.decisions} decisions, {story.scale_ups} scale-ups, "
-            f"{story.scale_downs} scale-downs, {story.alerts} alerts delivered, {probes} probes, "
+            f"Summary: decisions {story.decisions}, scale-ups {story.scale_ups}, "
+            f"scale-downs {story.scale_downs}, alerts delivered {story.alerts}, probes {probes}, "
             f"estimated cost {cost} (the emulated platform's own bill: "
             f"{money(billed, truth.currency)})."
         )

@@ -116,7 +116,7 @@ def fleet_line(view: DeploymentView) -> str:
     if decision is not None:
         why = plain(f"{decision.verdict} {decision.reason}: {decision.because}")
     return (
-        f"{name}: {status}, {count} replicas, TTFT {ttft}, ITL {itl}, load {load}, {cost}/h; {why}"
+        f"{name}: {status}, replicas {count}, TTFT {ttft}, ITL {itl}, load {load}, {cost}/h; {why}"
     )
 
 

@@ -18,8 +18,8 @@ DRAIN_SECONDS = 300.0
 
 
 BOUND_SECONDS = 45.0
-"""How long after a queue's first probe a mere bound of its growth is not acted upon: a cold start
-takes longer, and a second call would cost more.
+"""How long after a queue's first probe nothing is asked for while its growth is not known, or only
+a bound of it: a cold start takes longer, and a second call would cost more.
 """
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
@@ -115,8 +115,8 @@ def overload(case: Case) -> Proposal | None:
             f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
         )
     elif slope is None:
-        if case.settled_for < _drain_seconds(case) or case.ask is not None:
-            return None  # what was asked for has had no time to show
+        if case.settled_for < _drain_seconds(case) or case.ask is not None or _is_young(case):
+            return None  # what was asked for has had no time to show, or the queue itself
         count = case.current + max(1, case.current // 2)
         because = "users queue, and probes only time out: by how much too many is not known"
     elif slope.value < 0.0 or (slope.low <= 0.0 and case.settled_for < DRAIN_SECONDS):
@@ -142,8 +142,11 @@ def overload(case: Case) -> Proposal | None:
 
 def _is_but_a_bound(case: Case, slope: Slope) -> bool:
     """True while a young queue has shown how fast it grows at least, and nothing more."""
-    young = case.queue_since is not None and case.at - case.queue_since < BOUND_SECONDS
-    return young and slope.value <= slope.low
+    return _is_young(case) and slope.value <= slope.low
+
+
+def _is_young(case: Case) -> bool:
+    return case.queue_since is not None and case.at - case.queue_since < BOUND_SECONDS
 
 
 def _drain_seconds(case: Case) -> float:

@@ -173,7 +173,7 @@ def test_lines_show_events_at_once_and_the_fleet_now_and_then() -> None:
         screen.show(frame(16.0, picture(START, deployment(), made)))
     lines = output.getvalue().splitlines()
     assert lines[0] == (
-        "00:00  chat: ready, 1 replicas, TTFT 120 ms, ITL 25 ms, load -, -/h; no decision yet"
+        "00:00  chat: ready, replicas 1, TTFT 120 ms, ITL 25 ms, load -, -/h; no decision yet"
     )
     assert lines[1] == "00:01  told"
     assert lines[2].startswith("00:16  chat: ready, 1 → 3 asked replicas")
