@@ -9,7 +9,7 @@ mix of traffic, and the old pairs are forgotten. Everything is bounded and part 
 import math
 from dataclasses import dataclass, field, replace
 
-from autoscaler.core.chunk import Chunk, chunk_of, steadied
+from autoscaler.core.chunk import Chunk, chunk_of
 from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
 from autoscaler.core.hearing import Ear, sensitivity
 from autoscaler.core.pairs import (
@@ -181,8 +181,6 @@ def lesson(
         return replace(learning, chunk_from=now) if waited else learning
     if chunk.slow_share > MOST_SLOW:
         return filled(learning, events=chunk.prompts, seconds=chunk.seconds, now=now)
-    steady = steadied(chunk, samples, learning.ear.spans, now=now)
-    chunk = replace(chunk, steady_itl=steady)
     return taught(learning, chunk, now=now, given_alpha=given_alpha)
 
 
@@ -199,8 +197,6 @@ def filled(learning: Learning, *, events: float, seconds: float, now: float) -> 
 def taught(learning: Learning, chunk: Chunk, *, now: float, given_alpha: float | None) -> Learning:
     """Put one chunk down as a pair, follow the drift by it, and fit the line when it is due."""
     learning = _drifted(replace(learning, chunk_from=now), chunk)
-    if chunk.steady_itl is not None:
-        chunk = replace(chunk, itl=chunk.steady_itl)
     pairs = paired(
         learning.pairs,
         itl=chunk.itl * math.exp(-learning.drift),

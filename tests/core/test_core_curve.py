@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from core_world import START
 
-from autoscaler.core.chunk import Chunk, steadied
 from autoscaler.core.curve import fitted
 from autoscaler.core.estimate import reading
 from autoscaler.core.hearing import Ear, Heard, Spans
@@ -90,27 +89,6 @@ def test_an_alpha_that_is_given_is_what_the_line_goes_through() -> None:
     assert again is not None
     assert again.alpha == pytest.approx(given)
     assert again.alpha_sigma < 0.01
-
-
-def chunk(itl: float, prompts: float) -> Chunk:
-    return Chunk(itl=itl, prompts=prompts, seconds=4.0, slow_share=0.1)
-
-
-def test_a_minute_of_a_steady_load_is_paired_with_the_latency_of_three() -> None:
-    """Errors in variables: the scatter of a few probes would flatten the line."""
-    heard = Heard(slow=3, gaps=60, seconds=1.0)
-    itls = [0.018, 0.022, 0.019, 0.021] * 2 + [0.0205, 0.0225, 0.0195, 0.0215]
-    seen = tuple(
-        Sample(
-            at=START + 15.0 * n, ended_at=START + 15.0 * n + 1.0, replicas=2, itl=itl, heard=heard
-        )
-        for n, itl in enumerate(itls)
-    )
-    mean, now = sum(itls) / len(itls), START + 170.0
-    assert steadied(chunk(0.021, 12.0), seen, Spans(), now=now) == pytest.approx(mean)
-    assert steadied(chunk(0.021, 40.0), seen, Spans(), now=now) == 0.021  # arrivals moved
-    assert steadied(chunk(0.035, 12.0), seen, Spans(), now=now) == 0.035  # latency moved
-    assert steadied(chunk(0.021, 12.0), seen[:2], Spans(), now=now) == 0.021
 
 
 def test_counts_that_do_not_follow_latency_are_not_believed() -> None:
