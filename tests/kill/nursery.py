@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,8 @@ class Nursery:
         assert self.ended is not None
         await asyncio.wait([self.ended], timeout=seconds)
         if not self.ended.done():
-            os.kill(self.pid, by)
+            with suppress(ProcessLookupError):  # it died by itself and the nursery is yet to tell
+                os.kill(self.pid, by)
         return await self.ended
 
     async def _answer(self) -> int:
