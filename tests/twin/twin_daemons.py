@@ -28,10 +28,10 @@ from autoscaler.store import MemoryStore
 
 SALT = "0" * 16
 """As long as the prober's own salts."""
-LOTS = 23
-"""Of the schedule's jitter. Not every seed serves: the drivers part for good where a probe is due
-within some milliseconds of another's end (7), and the plain loop does not know how long a probe
-that failed was (8, 11).
+LOTS = 31
+"""Of the schedule's jitter. Not every seed serves, and one may stop to when decisions change: drivers
+part for good where a probe is due within some milliseconds of another's end, and the plain loop
+does not know how long a probe that failed was.
 """
 
 
