@@ -176,7 +176,7 @@ def test_lines_show_events_at_once_and_the_fleet_now_and_then() -> None:
         "00:00  chat: ready, replicas 1, TTFT 120 ms, ITL 25 ms, load -, -/h; no decision yet"
     )
     assert lines[1] == "00:01  told"
-    assert lines[2].startswith("00:16  chat: ready, 1 → 3 asked replicas")
+    assert lines[2].startswith("00:16  chat: ready, replicas 1 → 3 asked")
     assert lines[2].endswith("up scale_up_slo: load 1.9�[31m needs more")
     assert len(lines) == 3
 
