@@ -34,6 +34,7 @@ SHAPE_SIGMA = 0.25
 """
 LEAST_FAST = 3
 """Probes in the fast window below which it says nothing."""
+FAINT = "most prompts are too short to stand out: what is heard gives the line, not the rate"
 LEAST_AFTER_QUEUE = 6
 """Probes sent after a queue before latencies tell the load again: the first see its last batch."""
 
@@ -160,7 +161,8 @@ def _over(
 ) -> Reading | None:
     """Read one window: what is counted takes the place of what is heard."""
     if not is_counted(state, now):
-        ear = state.learning.ear.spans if state.learning.audible else None
+        learning = state.learning
+        ear = learning.ear.spans if learning.audible and not learning.faint else None
         return reading(samples, line, ear=ear)
     probed, came = reading(samples, line, ear=None), engine_of(state, now).came(seconds)
     return probed if probed is None or came is None else joined(probed, came, line)
@@ -203,8 +205,10 @@ def _capacity(state: State, alpha: Believed, line: Line | None) -> float | None:
 
 
 def _arrivals_because(state: State, now: float) -> str:
-    if state.learning.audible or is_counted(state, now):
+    if is_counted(state, now):
         return ""
+    if state.learning.audible:
+        return FAINT if state.learning.faint else ""
     return state.learning.ear.refused or "what is heard does not yet follow the latency"
 
 

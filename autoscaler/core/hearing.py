@@ -132,6 +132,20 @@ def sensitivity(ear: Ear) -> float:
     return 0.0 if ear.base is None else threshold(ear, ear.base)
 
 
+def is_faint(ear: Ear) -> bool:
+    """True if a slow gap hardly stands out of the jitter: then only the longest prompts are heard.
+
+    The threshold is the jitter's, not the prompts', so short ones are lost below it. And where
+    many arrive, several that join in one iteration rise above it together: what is heard grows
+    faster than the load does.
+    """
+    if ear.base is None or _weight(ear.jitter) < LEAST_LEARNED:
+        return False
+    floor = max(LEAST_RATIO * ear.base, JITTER_MARGIN * _quantile(ear.jitter, JITTER_SHARE))
+    typical = _typical(ear.every, floor)
+    return typical is not None and EVENT_SHARE * typical <= floor
+
+
 def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     """Listen to one successful probe; returns what was learned and what was heard, or None."""
     if not probe.times_trusted:

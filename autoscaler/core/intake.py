@@ -111,7 +111,8 @@ def _heard(ear: Ear, observation: Observation) -> tuple[Ear, tuple[Sample, ...]]
 
 def _with_lesson(state: State, policy: Policy, now: float) -> State:
     given = alphas.given(state.alpha, policy)
-    learning = lesson(state.learning, state.samples, now=now, given_alpha=given)
+    queueing = state.overload.is_shown
+    learning = lesson(state.learning, state.samples, now=now, given_alpha=given, queueing=queueing)
     if learning is state.learning:
         return state
     overload = state.overload

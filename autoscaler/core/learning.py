@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from autoscaler.core.chunk import Chunk, chunk_of
 from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
-from autoscaler.core.hearing import Ear, sensitivity
+from autoscaler.core.hearing import Ear, is_faint, sensitivity
 from autoscaler.core.pairs import (
     Pairs,
     Rates,
@@ -109,6 +109,8 @@ class Learning:
     """True if arrivals are counted by the engine: then what full replicas served is their rate."""
     audible: bool = False
     """True if what is heard follows the load."""
+    faint: bool = False
+    """True if it does, but more steeply: it fixes the plain line, which then stands for itself."""
     counted_above: float = 0.0
     """The ear's threshold when the first of the pairs was counted, seconds; 0 before any."""
     rates: Rates = PLAIN
@@ -134,7 +136,7 @@ class Learning:
         the geometric mean lay within a few per cent where it could be checked.
         """
         by_line = rate_at(self.rates, -math.log(1.0 - cap))
-        if not self.audible or self.full_seconds <= 0.0 or self.full_prompts <= 0.0:
+        if not self.audible or self.faint or self.full_seconds * self.full_prompts <= 0.0:
             return by_line
         seen = self.full_prompts / self.full_seconds
         return seen if self.exact else math.sqrt(by_line * FULL_SHARE * seen)
@@ -164,14 +166,18 @@ def lesson(
     *,
     now: float,
     given_alpha: float | None = None,
+    queueing: bool = False,
 ) -> Learning:
     """Teach one chunk once a minute's samples are there; else return what was.
 
     `given_alpha`: alpha by a person's word, seconds; the line is then fitted through it.
+    `queueing`: users queue; there a faint ear hears far too much, and nothing is learned by it.
     """
     since = learning.chunk_from
     if now - since < CHUNK_SECONDS:
         return learning
+    if queueing and is_faint(learning.ear):
+        return replace(learning, chunk_from=now)
     if _hears_otherwise(learning):
         return _begun_anew(learning, now)
     recent = [sample for sample in samples if sample.ended_at > since and sample.ok]
@@ -248,10 +254,11 @@ def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
 def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learning:
     curve = fitted(learning.pairs, idle_itl=learning.idle_itl, given_alpha=given_alpha)
     audible = curve is not None and is_audible(learning.pairs)
+    faint = audible and is_faint(learning.ear)
     rates = PLAIN
     if curve is not None and audible:
-        rates = rates_of(learning.pairs, curve.rate, curve.alpha)
-    return replace(learning, curve=curve, audible=audible, rates=rates, fitted_at=now)
+        rates = rates_of(Pairs() if faint else learning.pairs, curve.rate, curve.alpha)
+    return replace(learning, curve=curve, audible=audible, faint=faint, rates=rates, fitted_at=now)
 
 
 def _drifted(learning: Learning, chunk: Chunk) -> Learning:

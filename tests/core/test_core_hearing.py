@@ -11,6 +11,7 @@ from autoscaler.core.hearing import (
     Heard,
     Spans,
     gaps_of,
+    is_faint,
     listened,
     pooled,
     prompts,
@@ -140,3 +141,20 @@ def test_several_prompts_in_one_iteration_are_counted_by_the_logarithm() -> None
 
 def test_the_threshold_stays_above_what_iterations_scatter() -> None:
     assert threshold(Ear(), 0.02) == pytest.approx(0.01)
+
+
+def _ear(prefill: float) -> Ear:
+    lots, ear = random.Random(3), Ear()
+    for _ in range(200):
+        ear, _ = listened(ear, stream(lots, rate=8.0, prefill=prefill))
+    return ear
+
+
+def test_an_ear_that_hears_only_the_longest_prompts_is_faint() -> None:
+    """Prompts of 30 ms stand out; of 3 ms, beside iterations of 10 ms, only the longest do."""
+    assert not is_faint(_ear(0.03))
+    assert is_faint(_ear(0.003))
+
+
+def test_a_young_ear_is_not_called_faint() -> None:
+    assert not is_faint(Ear())
