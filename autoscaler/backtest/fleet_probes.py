@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from autoscaler.backtest.ours import EPOCH, PROBE_TIMEOUT_SECONDS, Path
+from autoscaler.backtest.ours import EPOCH, PROBE_TIMEOUT_SECONDS, Path, unanswered
 from autoscaler.backtest.slots import View
 from autoscaler.backtest.trace import SLOT_SECONDS
 from autoscaler.core.model import ProbeResult
@@ -59,25 +59,14 @@ class FleetProbes:
 
     def _result(self, stream: Stream) -> ProbeResult:
         self.made += 1
-        sent_at = EPOCH + stream.arrival_at
-        failed = ProbeResult(
-            id=f"p{self.made}",
-            deployment_id="dep-1",
-            profile="short",
-            scheduled_at=sent_at,
-            sent_at=sent_at,
-            duration_seconds=PROBE_TIMEOUT_SECONDS,
-            failure=FailureReason.TIMEOUT_TTFT,
-            http_status=200,
-        )
+        base = unanswered(self.made, EPOCH + stream.arrival_at)
         if not stream.finished or self.rng.random() < self.path.loss_ratio:
-            reason = FailureReason.TRUNCATED if stream.tokens else FailureReason.TIMEOUT_TTFT
-            return replace(failed, failure=reason)
+            return replace(base, failure=FailureReason.TRUNCATED) if stream.tokens else base
         times = self._reads(stream)
         (first, begun), (last, tokens) = times[0], times[-1]
         is_heard = len(times) >= FEWEST_READS
         return replace(
-            failed,
+            base,
             failure=None,
             duration_seconds=last,
             ttft_seconds=first,

@@ -80,16 +80,7 @@ class ProbeMaker:
     def probe(self, view: View, at: float) -> ProbeResult:
         """Return what a probe sent `at` finds."""
         self.made += 1
-        base = ProbeResult(
-            id=f"p{self.made}",
-            deployment_id="dep-1",
-            profile="short",
-            scheduled_at=at,
-            sent_at=at,
-            duration_seconds=PROBE_TIMEOUT_SECONDS,
-            failure=FailureReason.TIMEOUT_TTFT,
-            http_status=200,
-        )
+        base = unanswered(self.made, at)
         if self.rng.random() < self.path.loss_ratio:
             return replace(
                 base, failure=FailureReason.CONNECT, duration_seconds=0.1, http_status=None
@@ -189,6 +180,20 @@ class Ours:
         """Return how many probes to send in the slot before `slot` (SEMANTICS 2)."""
         attention = self.state.attention
         return slot % 2 if attention is Attention.IDLE else PROBES_PER_SLOT[attention]
+
+
+def unanswered(number: int, at: float) -> ProbeResult:
+    """Return the probe whose first token never came: what every other result differs from."""
+    return ProbeResult(
+        id=f"p{number}",
+        deployment_id="dep-1",
+        profile="short",
+        scheduled_at=at,
+        sent_at=at,
+        duration_seconds=PROBE_TIMEOUT_SECONDS,
+        failure=FailureReason.TIMEOUT_TTFT,
+        http_status=200,
+    )
 
 
 def deployment_seen(*, replicas: int, settled: bool, uptime_seconds: int) -> Deployment:

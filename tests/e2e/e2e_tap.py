@@ -7,46 +7,29 @@ be rotated which the emulated platform knows nothing of.
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-import aiohttp
 from aiohttp import web
+from e2e_servers import Front, serve
 
 
-class Tap:
+class Tap(Front):
     """A server before the emulator's inference plane."""
 
     def __init__(self, origin: str, *, key: str, takes: Collection[str]) -> None:
-        self._origin = origin
+        super().__init__(origin)
         self._key = key
         self._takes = takes
-        self._session: aiohttp.ClientSession | None = None
         self.keys: list[str] = []
         """The key of every request, in order of arrival; empty = it carried none."""
-        self.url = ""
-
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_route("*", "/{rest:.*}", self._pass)
-        app.on_cleanup.append(self._close)
-        return app
-
-    async def _close(self, _app: web.Application) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.keys.append(key)
         if key not in self._takes:
             return web.json_response({"error": "unauthorized"}, status=401)
-        if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=False)
-        headers = {
-            name: value for name, value in request.headers.items() if name.lower() != "host"
-        } | {"Authorization": f"Bearer {self._key}"}
-        async with self._session.request(
+        async with self._onward().request(
             request.method,
             f"{self._origin}{request.rel_url}",
-            headers=headers,
+            headers=self._headers(request) | {"Authorization": f"Bearer {self._key}"},
             data=await request.read(),
         ) as answer:
             kind = answer.headers.get("Content-Type", "application/json")
@@ -60,10 +43,7 @@ class Tap:
 @asynccontextmanager
 async def tapped(tap: Tap) -> AsyncIterator[Tap]:
     """Serve it."""
-    runner = web.AppRunner(tap.app(), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    tap.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    runner, tap.url = await serve(tap.app())
     try:
         yield tap
     finally:

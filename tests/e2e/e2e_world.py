@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from e2e_servers import Front, serve
 
 from autoscaler.app import App, Seams, build_app
 from autoscaler.clock import LoopClock
@@ -20,13 +21,6 @@ from autoscaler.settings import Settings
 
 BASE = 1_799_971_200.0
 """A midnight UTC."""
-
-
-async def _serve(app: web.Application) -> tuple[web.AppRunner, str]:
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
 class Stranger:
@@ -81,46 +75,30 @@ class Asked:
     current: int
 
 
-class Proxy:
+class Proxy(Front):
     """Stands before the control plane, and lies while it is told to."""
 
     def __init__(self, emulator: Emulator, stranger: Stranger) -> None:
+        super().__init__(emulator.platform.origin)
         self._emulator = emulator
-        self._origin = emulator.platform.origin
+        self._stranger = stranger
         self.asked: list[Asked] = []
         """Every scale call, with the count that ran just before it arrived."""
-        self._stranger = stranger
-        self._session: aiohttp.ClientSession | None = None
         self.foreign_endpoint: str = ""
         """Name of the deployment whose endpoint is shown on the stranger's host; empty = none."""
         self.redirects = False
         """Whether reads are redirected to the stranger."""
-        self.url = ""
-
-    def app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_route("*", "/{rest:.*}", self._pass)
-        app.on_cleanup.append(self._close)
-        return app
-
-    async def _close(self, _app: web.Application) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=False)
-            self._session._retry_connection = False
         if self.redirects and request.method == "GET":
             raise web.HTTPTemporaryRedirect(f"{self._stranger.url}{request.rel_url}")
         if request.method == "PUT":
             await self._note(request)
-        headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
         try:
-            async with self._session.request(
+            async with self._onward().request(
                 request.method,
                 f"{self._origin}{request.rel_url}",
-                headers=headers,
+                headers=self._headers(request),
                 data=await request.read(),
                 allow_redirects=False,
             ) as answer:
@@ -222,7 +200,7 @@ async def platform(scenario: Scenario) -> AsyncIterator[Platform]:
         proxy = Proxy(emulator, stranger)
         runners = []
         for part in (stranger, sink, proxy):
-            runner, part.url = await _serve(part.app())
+            runner, part.url = await serve(part.app())
             runners.append(runner)
         try:
             yield Platform(
