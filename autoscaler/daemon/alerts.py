@@ -1,7 +1,7 @@
 """Lets the alert engine look at the evidence, and keeps its state between looks.
 
-What `look` finds must be committed in one batch with everything else of the same instant: then no
-change is lost between an alert and its message, and nothing is told twice.
+What `look` finds, and the messages about it, must be committed in one batch: then no change is lost
+between an alert and its message, and nothing is told twice.
 """
 
 import asyncio
@@ -45,12 +45,12 @@ turn.
 class AlertDesk:
     """The alert engine's memory between looks."""
 
-    def __init__(self, parts: Parts, evidence: Evidence, *, live: Live) -> None:
+    def __init__(self, parts: Parts, evidence: Evidence, *, live: Live, state: AlertsState) -> None:
+        """`state` is what the Store holds (`restore_alerts`)."""
         self._parts = parts
         self._evidence = evidence
         self._live = live
-        self.state, self.warnings = _restore(parts.store)
-        self._committed = self.state
+        self.state = self._committed = state
         self._memories: dict[tuple[str, str], Json] = {}
         """Documents of the last look's memories, until they are in the Store."""
 
@@ -138,8 +138,8 @@ async def _driven(steps: Generator[None, None, AlertOutcome]) -> AlertOutcome:
         await asyncio.sleep(0)
 
 
-def _restore(store: Store) -> tuple[AlertsState, tuple[str, ...]]:
-    """Read the engine's state back. Losing it is said loudly: alerts begin anew."""
+def restore_alerts(store: Store) -> tuple[AlertsState, tuple[str, ...]]:
+    """Read the engine's state back. If it is lost, alerts begin anew, and a sentence says so."""
     try:
         return restore_state(store.documents(STATE_KEY[0]), store.documents(MEMORY_KIND)), ()
     except Undecodable as fault:

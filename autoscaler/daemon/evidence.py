@@ -15,11 +15,7 @@ from autoscaler.core.alerting.facts import (
 from autoscaler.core.charging import Ledger
 from autoscaler.core.snapshot import CostView
 from autoscaler.daemon import accounts
-from autoscaler.daemon.accounts import PriceBook
-from autoscaler.daemon.config import Live, Parts
-from autoscaler.daemon.fleet import Fleet
-from autoscaler.daemon.jobs import JobBoard
-from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.scene import Scene
 from autoscaler.daemon.watched import Watched
 
 COMPLETE_LISTS = 2
@@ -43,39 +39,24 @@ class Reloads:
 class Evidence:
     """What was seen since the last look at the alerts."""
 
-    def __init__(  # noqa: PLR0913  # everything that alerts are about
-        self,
-        parts: Parts,
-        fleet: Fleet,
-        board: JobBoard,
-        *,
-        book: PriceBook,
-        probing: Probing,
-        live: Live,
-    ) -> None:
-        self._parts = parts
-        self._fleet = fleet
-        self._board = board
-        self._book = book
-        self._probing = probing
-        self._live = live
-        self._started_at = parts.clock.now()
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._is_offline: bool | None = None
         self.reloads = Reloads()
 
     async def look_at_canaries(self) -> None:
         """Ask the canaries whether it is our own network that is lost."""
-        if self._parts.is_offline is not None:
-            self._is_offline = await self._parts.is_offline()
+        if self._scene.parts.is_offline is not None:
+            self._is_offline = await self._scene.parts.is_offline()
 
     async def gather(self, now: float) -> FleetFacts:
         """Return what was seen since the last look, and leave it to no other."""
-        config, fleet = self._live.config, self._fleet
+        config, fleet = self._scene.live.config, self._scene.fleet
         control_plane = self._control_plane(now)
         fleet.control_plane.requests = fleet.control_plane.errors = 0
         departed = list(fleet.departed)
         fleet.departed.clear()
-        refused = {r.deployment_id: r.because for r in self._parts.prober.refusals()}
+        refused = {r.deployment_id: r.because for r in self._scene.parts.prober.refusals()}
         present = []
         for number, watched in enumerate(list(fleet), start=1):
             present.append(self._deployment(watched, now, refused=refused.get(watched.id, "")))
@@ -92,9 +73,9 @@ class Evidence:
             poll_seconds=config.discover_seconds,
             decide_seconds=config.decide_seconds,
             self_offline=self._is_offline,
-            receivers=self._parts.notifier.receivers(),
-            jobs=self._board.views(),
-            loop_lag_p99_seconds=self._parts.loop_lag(),
+            receivers=self._scene.parts.notifier.receivers(),
+            jobs=self._scene.board.views(),
+            loop_lag_p99_seconds=self._scene.parts.loop_lag(),
             credentials=self._credentials(),
             spend=self._fleet_spend(now),
             price_refreshed_at=fleet.inventory_at if fleet.inventory else None,
@@ -103,8 +84,8 @@ class Evidence:
         )
 
     def _deployment(self, watched: Watched, now: float, *, refused: str) -> DeploymentFacts:
-        policy = self._live.policy_for(watched.deployment)
-        view = accounts.view(watched, at=now, book=self._book)
+        policy = self._scene.live.policy_for(watched.deployment)
+        view = accounts.view(watched, at=now, book=self._scene.book)
         newest = reversed(watched.recent)
         expiries = (p.cert_expires_at for p in newest if p.cert_expires_at is not None)
         return DeploymentFacts(
@@ -121,22 +102,22 @@ class Evidence:
             decision=watched.decision,
             notices=watched.notices,
             scale_failures=watched.sighting.scale_failures,
-            slos=self._probing.objectives(watched, now),
+            slos=self._scene.probing.objectives(watched, now),
             cert_expires_at=next(expiries, None),
             spend=self._spend([watched.ledger], view, now=now),
-            free_gpus=self._fleet.free_gpus(watched.deployment),
+            free_gpus=self._scene.fleet.free_gpus(watched.deployment),
             host_refused=refused,
-            buffered_hint=self._parts.prober.hint(watched.id),
+            buffered_hint=self._scene.parts.prober.hint(watched.id),
         )
 
     def _control_plane(self, now: float) -> ControlPlaneFacts:
-        seen = self._fleet.control_plane
+        seen = self._scene.fleet.control_plane
         return ControlPlaneFacts(
             view=seen.view(
                 now,
-                since=self._started_at,
-                poll_seconds=self._live.config.discover_seconds,
-                expires_at=self._parts.cloud.credential_expires_at(),
+                since=self._scene.started_at,
+                poll_seconds=self._scene.live.config.discover_seconds,
+                expires_at=self._scene.parts.cloud.credential_expires_at(),
             ),
             requests=seen.requests,
             errors=seen.errors,
@@ -144,24 +125,24 @@ class Evidence:
         )
 
     def _credentials(self) -> tuple[CredentialFacts, ...]:
-        expires_at = self._parts.cloud.credential_expires_at()
+        expires_at = self._scene.parts.cloud.credential_expires_at()
         if expires_at is None:
             return ()
         return (
             CredentialFacts(
                 name="access_token",
                 expires_at=expires_at,
-                lifetime_seconds=self._parts.cloud.credential_lifetime_seconds(),
-                renews_itself=self._live.config.credential_renews,
-                refresh_failed=self._fleet.control_plane.auth_failures > 0,
+                lifetime_seconds=self._scene.parts.cloud.credential_lifetime_seconds(),
+                renews_itself=self._scene.live.config.credential_renews,
+                refresh_failed=self._scene.fleet.control_plane.auth_failures > 0,
             ),
         )
 
     def _fleet_spend(self, now: float) -> SpendFacts:
-        ever = self._fleet.ever()
-        view = accounts.fleet_view(ever, at=now, book=self._book)
+        ever = self._scene.fleet.ever()
+        view = accounts.fleet_view(ever, at=now, book=self._scene.book)
         ledgers = [watched.ledger for watched in ever]
-        return self._spend(ledgers, view, now=now, budget=self._live.config.fleet_budget)
+        return self._spend(ledgers, view, now=now, budget=self._scene.live.config.fleet_budget)
 
     def _spend(
         self,

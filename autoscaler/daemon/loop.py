@@ -18,7 +18,7 @@ from autoscaler.core.alerting.telling import tell_change
 from autoscaler.core.model import Orders
 from autoscaler.core.policy import Policy
 from autoscaler.daemon.accounts import PriceBook, restore_prices
-from autoscaler.daemon.alerts import AlertDesk
+from autoscaler.daemon.alerts import AlertDesk, restore_alerts
 from autoscaler.daemon.config import Config, Live, Parts
 from autoscaler.daemon.console import DaemonConsole
 from autoscaler.daemon.discover import Discovery
@@ -29,8 +29,8 @@ from autoscaler.daemon.jobs import JobBoard
 from autoscaler.daemon.picture import Picture, Showing
 from autoscaler.daemon.probing import Probing
 from autoscaler.daemon.reloading import Reloading
+from autoscaler.daemon.scene import Scene
 from autoscaler.daemon.tick import Tick
-from autoscaler.daemon.views import Scene
 
 log = structlog.get_logger()
 
@@ -59,18 +59,9 @@ class Daemon:
         now = parts.clock.now()
         self._live = live = Live(config=config, since=now)
         self._fleet, lost = restore_fleet(parts.store)
+        alerts, lost_alerts = restore_alerts(parts.store)
         self._book = PriceBook(live, restore_prices(parts.store))
         self._probing = Probing(parts, self._fleet, board, live=live)
-        self._evidence = Evidence(
-            parts, self._fleet, board, book=self._book, probing=self._probing, live=live
-        )
-        self._desk = AlertDesk(parts, self._evidence, live=live)
-        self._discovery = Discovery(parts, self._fleet, board, book=self._book, live=live)
-        self._housekeeping = Housekeeping(parts, self._fleet, live=live)
-        self._actuator = Actuator(parts.cloud, parts.meter, parts.clock)
-        self._acting: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tick = self._make_tick()
         self._scene = Scene(
             parts=parts,
             fleet=self._fleet,
@@ -79,25 +70,21 @@ class Daemon:
             probing=self._probing,
             live=live,
             started_at=now,
-            warnings=(*lost, *self._desk.warnings),
+            warnings=(*lost, *lost_alerts),
         )
+        self._evidence = Evidence(self._scene)
+        self._desk = AlertDesk(parts, self._evidence, live=live, state=alerts)
+        self._discovery = Discovery(parts, self._fleet, board, book=self._book, live=live)
+        self._housekeeping = Housekeeping(parts, self._fleet, live=live)
+        self._actuator = Actuator(parts.cloud, parts.meter, parts.clock)
+        self._acting: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tick = Tick(self._scene, self._desk, is_acting=self._acting.__contains__)
         self._showing = Showing()
         self._picture = Picture(self._scene, self._desk, self._showing)
         self._notifying = asyncio.Lock()
         self._pump: asyncio.Task[None] | None = None
         self.console = self._make_console()
-
-    def _make_tick(self) -> Tick:
-        return Tick(
-            self._parts,
-            self._fleet,
-            self._board,
-            book=self._book,
-            probing=self._probing,
-            desk=self._desk,
-            live=self._live,
-            is_acting=self._acting.__contains__,
-        )
 
     def _make_console(self) -> DaemonConsole:
         reloading = Reloading(

@@ -7,7 +7,8 @@ import structlog
 
 from autoscaler.core.snapshot import Snapshot
 from autoscaler.daemon.alerts import AlertDesk
-from autoscaler.daemon.views import Scene, take_picture
+from autoscaler.daemon.scene import Scene
+from autoscaler.daemon.views import take_picture
 
 log = structlog.get_logger()
 

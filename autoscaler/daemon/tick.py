@@ -20,15 +20,11 @@ from autoscaler.core.policy import Policy
 from autoscaler.core.state import encode_state
 from autoscaler.core.step import step
 from autoscaler.daemon import accounts
-from autoscaler.daemon.accounts import PriceBook
 from autoscaler.daemon.alerts import AlertDesk
 from autoscaler.daemon.asks import Arrival
-from autoscaler.daemon.config import Live, Parts
-from autoscaler.daemon.fleet import Fleet
 from autoscaler.daemon.history import point_of
 from autoscaler.daemon.housekeeping import CHECKPOINT, ERA
-from autoscaler.daemon.jobs import JobBoard
-from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.scene import Scene
 from autoscaler.daemon.watched import Watched
 from autoscaler.daemon.writing import Lines, Writer, Writing
 
@@ -49,41 +45,26 @@ deployments must not make their probes' readings late.
 class Tick:
     """Decides for the whole fleet, again and again."""
 
-    def __init__(  # noqa: PLR0913  # the tick is where all parts meet
-        self,
-        parts: Parts,
-        fleet: Fleet,
-        board: JobBoard,
-        *,
-        book: PriceBook,
-        probing: Probing,
-        desk: AlertDesk,
-        live: Live,
-        is_acting: Callable[[str], bool],
-    ) -> None:
-        self._parts = parts
-        self._fleet = fleet
-        self._board = board
-        self._book = book
-        self._probing = probing
+    def __init__(self, scene: Scene, desk: AlertDesk, *, is_acting: Callable[[str], bool]) -> None:
+        """`is_acting` says whether a scale call for a deployment's id is being made."""
+        self._scene = scene
         self._desk = desk
         self._is_acting = is_acting
         self._written: dict[str, Decision] = {}
         self._number = 0
         self._one_writer = asyncio.Lock()
-        self._eras: dict[str, Json] = parts.store.documents(ERA)
-        self._live = live
-        self._writer = Writer(parts, fleet, desk=desk)
+        self._eras: dict[str, Json] = scene.parts.store.documents(ERA)
+        self._writer = Writer(scene.parts, scene.fleet, desk=desk)
 
     async def decide_once(self) -> list[Order]:
         """Decide for all, write it, and return the scale calls to make now."""
         async with self._one_writer:
-            now = self._parts.clock.now()
+            now = self._scene.parts.clock.now()
             self._number += 1
             writing = Writing()
             for number, (watched, seen) in enumerate(self._observe_all(now), start=1):
-                if watched.id in self._fleet.watched:
-                    with self._board.guard(JOB, watched.name):
+                if watched.id in self._scene.fleet.watched:
+                    with self._scene.board.guard(JOB, watched.name):
                         self._decide(watched, seen, writing)
                 if number % BREATH == 0:
                     await asyncio.sleep(0)
@@ -97,7 +78,7 @@ class Tick:
     async def look_once(self) -> None:
         """Look at the alerts between two ticks, because something changed."""
         async with self._one_writer:
-            await self._commit(Writing(), look_at=self._parts.clock.now())
+            await self._commit(Writing(), look_at=self._scene.parts.clock.now())
 
     async def write(
         self, notifications: Sequence[Notification] = (), *, everything: bool = False
@@ -109,7 +90,7 @@ class Tick:
 
     async def _commit(self, writing: Writing, *, look_at: float) -> None:
         async def look() -> Sequence[Notification]:
-            with self._board.guard("alerts"):
+            with self._scene.board.guard("alerts"):
                 return await self._desk.look(look_at)
             return ()
 
@@ -118,16 +99,16 @@ class Tick:
     def _observe_all(self, now: float) -> list[tuple[Watched, Observation]]:
         """Drain all inboxes at one instant: what comes while others are decided waits its turn."""
         seen = []
-        for watched in self._fleet:
-            with self._board.guard(JOB, watched.name):
+        for watched in self._scene.fleet:
+            with self._scene.board.guard(JOB, watched.name):
                 self._end_orders(watched, now)
-                policy = self._live.policy_for(watched.deployment)
+                policy = self._scene.live.policy_for(watched.deployment)
                 seen.append((watched, self._observe(watched, now, policy)))
                 watched.inbox.clear()
         return seen
 
     def _decide(self, watched: Watched, seen: Observation, writing: Writing) -> None:
-        now, policy = seen.at, self._live.policy_for(seen.deployment)
+        now, policy = seen.at, self._scene.live.policy_for(seen.deployment)
         lines = writing.about(watched.id)
         self._record(watched, seen, policy, lines)
         outcome = step(watched.state, seen, policy)
@@ -135,19 +116,19 @@ class Tick:
         watched.state, watched.decision, watched.notices = outcome.state, decision, outcome.notices
         watched.touch("state")
         self._log(decision)
-        self._parts.meter.decision(decision)
+        self._scene.parts.meter.decision(decision)
         if self._is_news(decision):
             lines.decisions.append(decision)
         self._intend(watched, decision, now, writing)
-        view = accounts.view(watched, at=now, book=self._book)
-        every = self._live.config.decide_seconds
+        view = accounts.view(watched, at=now, book=self._scene.book)
+        every = self._scene.live.config.decide_seconds
         point = point_of(watched, decision, at=now, tick_seconds=every, cost=view)
         lines.history.append((watched.id, point))
-        self._probing.follow(watched)
+        self._scene.probing.follow(watched)
 
     def _record(self, watched: Watched, seen: Observation, policy: Policy, lines: Lines) -> None:
         """Keep the observation for `replay`; daily, and under a new policy, the state it met."""
-        if self._live.config.keep_observations_seconds <= 0:
+        if self._scene.live.config.keep_observations_seconds <= 0:
             return
         lines.observations.append((seen.at, watched.id, encode(seen)))
         era = f"{billing.day_of(seen.at)} {zlib.crc32(repr(policy).encode())}"
@@ -163,7 +144,7 @@ class Tick:
 
     def _observe(self, watched: Watched, now: float, policy: Policy) -> Observation:
         deployment = watched.deployment
-        price = self._book.per_replica_hour(deployment, now)
+        price = self._scene.book.per_replica_hour(deployment, now)
         spent = cost.month_cost(watched.ledger, billing.month_of(now))
         budgeted = policy.monthly_budget is not None
         return Observation(
@@ -177,7 +158,7 @@ class Tick:
             price_per_replica_hour=price,
             month_spend=None if price is None else float(spent),
             month_left_hours=float(billing.hours_left(now)) if budgeted else None,
-            started_at=self._live.since,
+            started_at=self._scene.live.since,
         )
 
     def _end_orders(self, watched: Watched, now: float) -> None:
@@ -200,7 +181,7 @@ class Tick:
             return
         previous = watched.ask
         ask = Ask(count=decision.ask, from_count=decision.current, asked_at=now)
-        accounts.begin_ask(watched, ask, at=now, book=self._book)
+        accounts.begin_ask(watched, ask, at=now, book=self._scene.book)
         writing.orders.append(
             Order(deployment=watched.deployment, decision=decision, ask=ask, previous=previous)
         )
@@ -208,12 +189,12 @@ class Tick:
     def _withdraw(self, orders: list[Order]) -> None:
         """Void intents that could not be written: without a record no call leaves."""
         for order in orders:
-            watched = self._fleet.watched.get(order.deployment.id)
+            watched = self._scene.fleet.watched.get(order.deployment.id)
             if watched is not None:
                 watched.ask = order.previous
                 watched.touch("ask")  # what was written of it may be on disk
-                now = self._parts.clock.now()
-                accounts.end_ask(watched, at=now, book=self._book, arrived=Arrival.NO)
+                now = self._scene.parts.clock.now()
+                accounts.end_ask(watched, at=now, book=self._scene.book, arrived=Arrival.NO)
 
     def _is_news(self, decision: Decision) -> bool:
         """True if a decision says something else than the last written one, or it is time."""

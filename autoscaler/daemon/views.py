@@ -7,7 +7,6 @@ of one instant, but the last may be a few milliseconds younger than the first.
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 
@@ -22,11 +21,7 @@ from autoscaler.core.snapshot import (
 )
 from autoscaler.core.words import Mode, Status
 from autoscaler.daemon import accounts, warnings
-from autoscaler.daemon.accounts import PriceBook
-from autoscaler.daemon.config import Live, Parts
-from autoscaler.daemon.fleet import Fleet
-from autoscaler.daemon.jobs import JobBoard
-from autoscaler.daemon.probing import Probing
+from autoscaler.daemon.scene import Scene
 from autoscaler.daemon.watched import Watched
 
 RECENT_SECONDS = 600.0
@@ -37,22 +32,6 @@ PRICES_SECONDS = 60.0
 """Without an answer from the inventory, prices are called unknown only so long after the start:
 its read and that of the list begin together, and it has its retries.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a snapshot is taken of."""
-
-    parts: Parts
-    fleet: Fleet
-    board: JobBoard
-    book: PriceBook
-    probing: Probing
-    live: Live
-    started_at: float
-    """Instant of the daemon's start."""
-    warnings: tuple[str, ...] = ()
-    """Sentences of the start that stay true, e.g. about the state file."""
 
 
 async def take_picture(

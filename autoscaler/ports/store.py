@@ -11,7 +11,7 @@ from autoscaler.core.snapshot import HistoryPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one tick writes, in one transaction."""
+    """What is written together or not at all. A tick over a large fleet writes several."""
 
     documents: Mapping[tuple[str, str], Json] = field(default_factory=dict)
     """(kind, id) to a JSON document, replaced whole; None deletes. Kinds: `state`, `ask`, `orders`,
