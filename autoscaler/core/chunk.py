@@ -7,6 +7,10 @@ from autoscaler.core.window import Sample
 
 LEAST_SAMPLES = 3
 """Probes in a chunk below which it waits for more."""
+PRIOR_SCATTER = 0.1**2
+"""Squared relative deviation that is added to what so few probes showed."""
+CORRELATION = 1.5
+"""Probes a few seconds apart see the same batch: fewer independent ones than there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,9 @@ class Chunk:
     slow_share: float = 0.0
     """Share of the gaps that were slow."""
     noise: float = 0.0
-    """Variance of ln ITL that comes from its few probes, where that is known."""
+    """Variance of ln ITL that comes from its few probes."""
+    replicas: int = 1
+    """The count it was seen at."""
     weight: float = 1.0
     """Of its pair."""
 
@@ -39,9 +45,19 @@ def chunk_of(samples: list[Sample], spans: Spans) -> Chunk | None:
     if len(heard) < LEAST_SAMPLES:
         return None
     together = pooled(one for _, one in heard)
+    itls = [itl for itl, _ in heard]
     return Chunk(
-        itl=sum(itl for itl, _ in heard) / len(heard),
+        itl=sum(itls) / len(itls),
+        noise=noise_of(itls),
+        replicas=samples[-1].replicas,
         prompts=prompts(together, spans),
         seconds=together.seconds,
         slow_share=together.slow / max(1, together.gaps),
     )
+
+
+def noise_of(itls: list[float]) -> float:
+    """Variance of the logarithm of their mean, by their scatter."""
+    mean = sum(itls) / len(itls)
+    scatter = sum((itl / mean - 1.0) ** 2 for itl in itls) + PRIOR_SCATTER
+    return CORRELATION * scatter / len(itls) / len(itls)

@@ -7,7 +7,7 @@ line, because what is heard and what is counted are different scales, and either
 
 from dataclasses import dataclass, replace
 
-from autoscaler.core.chunk import LEAST_SAMPLES, Chunk
+from autoscaler.core.chunk import LEAST_SAMPLES, Chunk, noise_of
 from autoscaler.core.counters import Counted, Counters, counted
 from autoscaler.core.learning import (
     CHUNK_SECONDS,
@@ -24,8 +24,6 @@ MINUTE_EVENTS = 12.0
 """Requests that a minute's pair is worth at most: many more are counted, but its latency is the
 mean of some probes, and half of a minute may have had another load.
 """
-PRIOR_SCATTER = 0.15**2
-"""Variance of one probe's ln ITL before several were seen."""
 
 
 def counting() -> Learning:
@@ -75,7 +73,8 @@ def counted_lesson(learning: Learning, engine: Engine, *, given_alpha: float | N
         return (
             learning if now - since < LONGEST_CHUNK_SECONDS else replace(learning, chunk_from=now)
         )
-    chunk = _chunk([s.itl for s in recent if s.itl is not None], came)
+    itls = [sample.itl for sample in recent if sample.itl is not None]
+    chunk = _chunk(itls, came, recent[-1].replicas)
     return taught(learning, chunk, now=now, given_alpha=given_alpha)
 
 
@@ -90,13 +89,12 @@ def _filled(learning: Learning, engine: Engine) -> Learning:
     return learning if seconds < LONGEST_CHUNK_SECONDS else replace(learning, chunk_from=engine.now)
 
 
-def _chunk(itls: list[float], came: Counted) -> Chunk:
-    mean = sum(itls) / len(itls)
-    scatter = sum((itl / mean - 1.0) ** 2 for itl in itls) + PRIOR_SCATTER
+def _chunk(itls: list[float], came: Counted, replicas: int) -> Chunk:
     return Chunk(
-        itl=mean,
+        itl=sum(itls) / len(itls),
         prompts=came.events,
         seconds=came.seconds,
-        noise=scatter / len(itls) / len(itls),
+        noise=noise_of(itls),
+        replicas=replicas,
         weight=min(1.0, MINUTE_EVENTS / max(1.0, came.events)),
     )

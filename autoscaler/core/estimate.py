@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import median
 
+from autoscaler.core.chunk import CORRELATION
 from autoscaler.core.counters import Counted
 from autoscaler.core.hearing import Spans, pooled, prompts
 from autoscaler.core.line import MODEL_SIGMA, Line
@@ -24,8 +25,6 @@ LEAST_VARIANCE_RATIO = 0.02**2
 """A mean of ITLs is never known better than to 2 %: the probe's own share, the clock."""
 PRIOR_SPREAD_RATIO = 0.15
 """One probe's spread before several were seen."""
-CORRELATION = 1.5
-"""Probes a few seconds apart see the same batch: fewer independent ones than there are."""
 
 
 CONTRADICTION = 2.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from autoscaler.core.chunk import Chunk, chunk_of
 from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
 from autoscaler.core.hearing import Ear, is_faint, sensitivity
+from autoscaler.core.level import Level, followed
 from autoscaler.core.pairs import (
     Pairs,
     Rates,
@@ -98,7 +99,8 @@ class Learning:
 
     ear: Ear = field(default_factory=Ear)
     pairs: Pairs = field(default_factory=Pairs)
-    """ITLs are put down without the drift of their minute."""
+    """ITLs are put down without the drift of their minute and the scatter of its probes."""
+    level: Level = field(default_factory=Level)
     curve: Curve | None = None
     """None until enough was heard."""
     fitted_at: float = 0.0
@@ -106,7 +108,9 @@ class Learning:
     full_seconds: float = 0.0
     """What was heard of full replicas (MOST_SLOW), newest weight 1."""
     exact: bool = False
-    """True if arrivals are counted by the engine: then what full replicas served is their rate."""
+    """True if arrivals are counted by the engine: then what full replicas served is their rate, and
+    each minute's latency belongs to its own count (level.py is for counts that are chance).
+    """
     audible: bool = False
     """True if what is heard follows the load."""
     faint: bool = False
@@ -203,15 +207,17 @@ def filled(learning: Learning, *, events: float, seconds: float, now: float) -> 
 def taught(learning: Learning, chunk: Chunk, *, now: float, given_alpha: float | None) -> Learning:
     """Put one chunk down as a pair, follow the drift by it, and fit the line when it is due."""
     learning = _drifted(replace(learning, chunk_from=now), chunk)
+    level = followed(learning.level, chunk, drift=learning.drift, now=now)
     pairs = paired(
         learning.pairs,
-        itl=chunk.itl * math.exp(-learning.drift),
+        itl=chunk.itl * math.exp(-learning.drift) if learning.exact else math.exp(level.mean),
         events=chunk.prompts * chunk.weight,
         seconds=chunk.seconds * chunk.weight,
         at=now,
     )
     above = learning.counted_above or sensitivity(learning.ear)
-    learning = replace(_with_idle(learning, chunk, now), pairs=pairs, counted_above=above)
+    learning = _with_idle(learning, chunk, now)
+    learning = replace(learning, pairs=pairs, level=level, counted_above=above)
     is_due = now - learning.fitted_at >= FIT_SECONDS
     return _fitted(learning, now, given_alpha) if is_due else learning
 
@@ -275,7 +281,8 @@ def _drifted(learning: Learning, chunk: Chunk) -> Learning:
     high = log_ratio_at(learning.rates, rate * math.exp(step))
     low = log_ratio_at(learning.rates, rate * math.exp(-step))
     expected = 0.5 * (high + low)
-    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2 + chunk.noise
+    scatter = chunk.noise if learning.exact else 0.0  # else that of the count outweighs it
+    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2 + scatter
     before = learning.drift * DRIFT_FADE
     gap = math.log(chunk.itl / curve.alpha) - before - expected
     spread = learning.drift_variance + DRIFT_SIGMA**2

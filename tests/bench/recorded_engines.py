@@ -13,6 +13,7 @@ from autoscaler.core.alpha import Believed
 from autoscaler.core.estimate import Reading, reading
 from autoscaler.core.hearing import listened, pooled, prompts
 from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.level import Level
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import ProbeResult
 from autoscaler.core.policy import Slo
@@ -118,7 +119,7 @@ def _sent(run: dict[str, Any]) -> float:
 def _taught(runs: list[dict[str, Any]]) -> tuple[Learning, float]:
     learning, full = Learning(), []
     for run in runs:
-        learning, samples = _heard(learning, run)
+        learning, samples = _heard(replace(learning, level=Level()), run)
         if is_full(run):
             full += [sample.itl for sample in samples if sample.itl is not None]
         chunk: list[Sample] = []
