@@ -6,32 +6,30 @@ Counting such gaps gives other users' arrivals, from outside and without any cal
     q = slow gaps / gaps,  arrivals a second = -ln(1 - q) / mean gap
 
 The logarithm counts several prompts that join in one iteration. What is slow is learned per
-deployment: a late read is followed by an early one, so how much gaps fall short in quiet streams
-tells the jitter of engine and network. The first gap of a probe is left out (prompts that arrive
-during its own prefill land there), and a read that carries several tokens is one event at most.
-What a stream cannot carry is refused with a reason, never guessed.
+deployment: its gaps make two hills, jitter and prompts, and the valley between them parts the two
+(excess.py); a young ear says nothing before that shows. The first gap of a probe is left out
+(prompts that arrive during its own prefill land there), and a read that carries several tokens is
+one event at most. What a stream cannot carry is refused with a reason, never guessed.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+from autoscaler.core.excess import FADE, Histogram, added, middle, quantile, valley, weight
 from autoscaler.core.model import ProbeResult
 
 LEAST_READS = 6
 """Distinct reads below which a stream is a buffer's, not the engine's (real-engines.md §8b.3)."""
 ONE_READ_SECONDS = 0.001
 """Reads closer than this came as one."""
-BIN_RATIO = 1.2
-SMALLEST = 1e-4
-"""Excess at which bin 0 begins, seconds; below it nothing is heard."""
-_LOG_BIN = math.log(BIN_RATIO)
-FADE = 0.995
-"""Weight left of older streams at each new one: about 200 streams are remembered."""
 JITTER_SHARE = 0.99
-"""Quantile of the jitter below which nothing counts as slow ..."""
+"""Quantile of the jitter below which nothing counts as slow. A late read is followed by an early
+one, so how much gaps fall short in quiet streams tells the jitter of engine and network ...
+"""
 JITTER_MARGIN = 1.5
 """... with head-room: a quantile of few gaps, and late reads have the longer tail."""
 QUIET_RATIO = 1.1
@@ -39,13 +37,18 @@ QUIET_RATIO = 1.1
 busy one the batch itself changes from iteration to iteration.
 """
 EVENT_SHARE = 0.2
-"""Threshold in units of a typical slow gap's excess. Typical by time: half of all excess lies in
-gaps at least as slow, so that many small ones (a batch that grew) do not pass for prompts.
+"""Threshold at least, in units of the middle slow gap's excess: a prompt that is computed in parts
+leaves remainders of any size, and they fill the valley's far side.
 """
 LEAST_RATIO = 0.15
 """Smallest threshold in units of an iteration: less is jitter wherever it was looked at."""
 PRIOR_RATIO = 0.5
-"""Threshold in units of an iteration before anything was learned."""
+"""Gaps longer by this share of an iteration do not count as ordinary ones in a young ear."""
+YOUNG = 2000.0
+"""Gaps (weight) after which an ear that found no valley says what it can: one of no prompts at all,
+or of prompts as short as the jitter.
+"""
+UNTOLD = "it has not yet told prompts from jitter"
 LEAST_LEARNED = 40.0
 """Gaps (weight) from which a quantile is believed."""
 QUIET_SLOW_SHARE = 0.1
@@ -90,10 +93,16 @@ class Ear:
 
     base: float | None = None
     """Fastest iteration known, seconds; rises slowly. None before the first stream."""
-    every: tuple[tuple[int, float], ...] = ()
-    """Histogram of the excess of gaps over an ordinary iteration: (bin, weight); bin -1 is none."""
-    jitter: tuple[tuple[int, float], ...] = ()
-    """The same of how much gaps fall short."""
+    every: Histogram = ()
+    """The excess of gaps over an ordinary iteration."""
+    jitter: Histogram = ()
+    """How much gaps fall short of one."""
+    limit: float | None = None
+    """Excess from which a gap counts as slow in an idle stream, seconds; None = young."""
+    stands_out: bool = False
+    """True once a valley was seen. Its limit holds while none shows: at night nobody asks, and what
+    is forgotten then is the prompts, not what they sound like.
+    """
     spans: Spans = Spans()
     refused: str = ""
     """Why the newest stream could not carry arrivals; empty if it could."""
@@ -118,32 +127,25 @@ def pooled(streams: Iterable[Heard | None]) -> Heard:
 
 
 def threshold(ear: Ear, base: float) -> float:
-    """Excess from which a gap counts as slow, seconds."""
-    floor = LEAST_RATIO * base
-    if _weight(ear.jitter) < LEAST_LEARNED:
+    """Excess from which a gap counts as slow in a stream of this iteration, seconds."""
+    if ear.limit is None:
         return PRIOR_RATIO * base
-    floor = max(floor, JITTER_MARGIN * _quantile(ear.jitter, JITTER_SHARE))
-    typical = _typical(ear.every, floor)
-    return floor if typical is None else max(floor, EVENT_SHARE * typical)
+    return max(LEAST_RATIO * base, ear.limit)
 
 
 def sensitivity(ear: Ear) -> float:
-    """Return the threshold in an idle stream, seconds; 0 before the first stream."""
-    return 0.0 if ear.base is None else threshold(ear, ear.base)
+    """Return the threshold in an idle stream, seconds; 0 while the ear is young."""
+    return ear.limit or 0.0
 
 
 def is_faint(ear: Ear) -> bool:
-    """True if a slow gap hardly stands out of the jitter: then only the longest prompts are heard.
+    """True if slow gaps do not stand out of the jitter: then only the longest prompts are heard.
 
     The threshold is the jitter's, not the prompts', so short ones are lost below it. And where
     many arrive, several that join in one iteration rise above it together: what is heard grows
     faster than the load does.
     """
-    if ear.base is None or _weight(ear.jitter) < LEAST_LEARNED:
-        return False
-    floor = max(LEAST_RATIO * ear.base, JITTER_MARGIN * _quantile(ear.jitter, JITTER_SHARE))
-    typical = _typical(ear.every, floor)
-    return typical is not None and EVENT_SHARE * typical <= floor
+    return ear.limit is not None and not ear.stands_out
 
 
 def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
@@ -155,10 +157,14 @@ def listened(ear: Ear, probe: ProbeResult) -> tuple[Ear, Heard | None]:
     if len(gaps) < LEAST_READS - 1:
         return _refusing(ear, f"its stream came in {len(gaps) + 1} reads, 6 are wanted"), None
     base = base_of(gaps, threshold(ear, ear.base or median(dt / k for dt, k in gaps)))
-    excess, limit = [dt - k * base for dt, k in gaps], threshold(ear, base)
+    excess, seconds = [dt - k * base for dt, k in gaps], [dt for dt, _ in gaps]
+    learned = _learned(ear, excess, base=base)
+    if ear.limit is None:
+        return _refusing(learned, UNTOLD if learned.limit is None else ""), None
+    limit = threshold(ear, base)
     slow = [value > limit for value in excess]
-    heard = Heard(slow=sum(slow), gaps=len(gaps), seconds=sum(dt for dt, _ in gaps))
-    return _learned(ear, excess, base=base, slow=slow, gaps=gaps), heard
+    heard = Heard(slow=sum(slow), gaps=len(gaps), seconds=sum(seconds))
+    return replace(learned, spans=_spanned(ear.spans, slow, seconds), refused=""), heard
 
 
 def _refusing(ear: Ear, because: str) -> Ear:
@@ -182,31 +188,43 @@ def gaps_of(times: tuple[tuple[float, int], ...]) -> list[tuple[float, int]]:
 
 def base_of(gaps: list[tuple[float, int]], limit: float) -> float:
     """Seconds of an ordinary iteration: the median of the gaps that are not slow, in 4 rounds."""
-    each = sorted(dt / k for dt, k in gaps)
-    base = median(each)
+    each = sorted([dt / k for dt, k in gaps])
+    base = _median(each, len(each))
     for _ in range(4):
-        kept = [value for value in each if value < base + limit] or each
-        again = median(kept)
+        again = _median(each, bisect_left(each, base + limit) or len(each))
         if again == base:
             break
         base = again
     return base
 
 
-def _learned(
-    ear: Ear, excess: list[float], *, base: float, slow: list[bool], gaps: list[tuple[float, int]]
-) -> Ear:
+def _median(ordered: list[float], count: int) -> float:
+    """Median of the first `count`."""
+    half, odd = divmod(count, 2)
+    return ordered[half] if odd else (ordered[half - 1] + ordered[half]) / 2.0
+
+
+def _learned(ear: Ear, excess: list[float], *, base: float) -> Ear:
     lowest = base if ear.base is None else min(base, ear.base * 1.0005)
-    return replace(
-        ear,
-        base=lowest,
-        every=_added(ear.every, excess),
-        jitter=_added(ear.jitter, [-value for value in excess if value < 0.0])
-        if base <= QUIET_RATIO * lowest
-        else ear.jitter,
-        spans=_spanned(ear.spans, slow, [dt for dt, _ in gaps]),
-        refused="",
-    )
+    jitter = ear.jitter
+    if base <= QUIET_RATIO * lowest:
+        jitter = added(jitter, [-value for value in excess if value < 0.0])
+    every = added(ear.every, excess)
+    limit, stands_out = _limit(ear, every, jitter, lowest)
+    return replace(ear, base=lowest, every=every, jitter=jitter, limit=limit, stands_out=stands_out)
+
+
+def _limit(ear: Ear, every: Histogram, jitter: Histogram, base: float) -> tuple[float | None, bool]:
+    """Return the limit by all that was heard so far, and whether prompts stand out."""
+    if weight(jitter) < LEAST_LEARNED:
+        return ear.limit, ear.stands_out
+    floor = max(LEAST_RATIO * base, JITTER_MARGIN * quantile(jitter, JITTER_SHARE))
+    bottom = valley(every, floor)
+    if bottom is not None:
+        return max(bottom, EVENT_SHARE * middle(every, bottom)), True
+    if ear.stands_out or weight(every) < YOUNG:
+        return ear.limit, ear.stands_out
+    return floor, False
 
 
 def _spanned(old: Spans, slow: list[bool], seconds: list[float]) -> Spans:
@@ -224,42 +242,3 @@ def _spanned(old: Spans, slow: list[bool], seconds: list[float]) -> Spans:
         again=old.again * FADE + again,
         chance=old.chance * FADE + sum(-math.expm1(-rate * seconds[index]) for index in followed),
     )
-
-
-_Histogram = tuple[tuple[int, float], ...]
-
-
-def _added(histogram: _Histogram, values: list[float]) -> _Histogram:
-    weights = {index: weight * FADE for index, weight in histogram if weight > 1e-3}
-    for value in values:
-        index = int(math.log(value / SMALLEST) / _LOG_BIN) if value > SMALLEST else -1
-        weights[index] = weights.get(index, 0.0) + 1.0
-    return tuple(sorted(weights.items()))
-
-
-def _weight(histogram: _Histogram) -> float:
-    return sum(weight for _, weight in histogram)
-
-
-def _top(index: int) -> float:
-    return SMALLEST * math.exp((index + 1) * _LOG_BIN)
-
-
-def _quantile(histogram: _Histogram, share: float) -> float:
-    wanted = share * _weight(histogram)
-    for index, weight in histogram:
-        wanted -= weight
-        if wanted <= 0.0:
-            return _top(index)
-    return _top(histogram[-1][0])
-
-
-def _typical(histogram: _Histogram, limit: float) -> float | None:
-    """Excess above and below which half of all excess lies, of the gaps beyond `limit`."""
-    above = [(_top(index), weight) for index, weight in histogram if _top(index) > limit]
-    half = sum(excess * weight for excess, weight in above) / 2.0
-    for excess, weight in above:
-        half -= excess * weight
-        if half <= 0.0:
-            return excess
-    return None

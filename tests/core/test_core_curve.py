@@ -64,7 +64,7 @@ def test_what_a_young_ear_counted_is_void_once_it_knows_better() -> None:
     lots, learning = random.Random(2), Learning(chunk_from=START)
     for number, rate in enumerate([0.2, 0.2, *day(30)], start=1):
         at, young = START + 60.0 * number, number <= 2
-        ear = Ear(base=0.01, every=((20 if young else 34, 50.0),), jitter=((-1, 100.0),))
+        ear = Ear(base=0.01, limit=0.0015 if young else 0.012)
         samples = minute(lots, at, rate, 1.0)
         if young:
             samples = tuple(

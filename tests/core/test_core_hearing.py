@@ -2,11 +2,13 @@
 
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 from core_world import START, probe
 
 from autoscaler.core.hearing import (
+    UNTOLD,
     Ear,
     Heard,
     Spans,
@@ -15,6 +17,7 @@ from autoscaler.core.hearing import (
     listened,
     pooled,
     prompts,
+    sensitivity,
     threshold,
 )
 from autoscaler.core.model import ProbeResult
@@ -158,3 +161,83 @@ def test_an_ear_that_hears_only_the_longest_prompts_is_faint() -> None:
 
 def test_a_young_ear_is_not_called_faint() -> None:
     assert not is_faint(Ear())
+
+
+Lengths = Callable[[random.Random], float]
+"""Seconds that one prompt takes, drawn by lots."""
+
+
+def live(lots: random.Random, ear: Ear, *, rate: float, takes: Lengths) -> tuple[Ear, int, float]:
+    """One probe of 40 tokens on an engine of 18 ms a token, as a live vLLM; returns the ear, the
+    prompts that joined and those heard.
+    """
+    at, gap, times, came = 0.1, 0.018, [(0.1, 1)], 0
+    for number in range(2, 41):
+        joins = lots.random() < -math.expm1(-rate * gap)
+        came += joins and number > 2
+        gap = 0.018 + lots.expovariate(1000.0) + (takes(lots) if joins else 0.0)
+        at += gap
+        times.append((at, number))
+    ear, heard = listened(ear, probe(START, times_trusted=True, token_times=tuple(times)))
+    return ear, came, 0.0 if heard is None else prompts(heard, Spans())
+
+
+def mixed(lots: random.Random) -> float:
+    """Four prompts in five take 40 to 100 ms, the fifth 1.5 s: there lies most of the excess."""
+    return lots.uniform(0.04, 0.1) if lots.random() < 0.8 else 1.5
+
+
+def taught(takes: Lengths, *, streams: int = 300, rate: float = 1.5) -> tuple[random.Random, Ear]:
+    lots, ear = random.Random(11), Ear()
+    for _ in range(streams):
+        ear, _, _ = live(lots, ear, rate=rate, takes=takes)
+    return lots, ear
+
+
+def test_a_few_long_prompts_do_not_deafen_the_ear_to_many_short_ones() -> None:
+    """A fifth of what is typical by time was 0.3 s here, and the short ones were not heard."""
+    lots, ear = taught(mixed)
+    came = heard = 0.0
+    for _ in range(200):
+        ear, one, told = live(lots, ear, rate=1.5, takes=mixed)
+        came, heard = came + one, heard + told
+    assert came > 150
+    assert heard == pytest.approx(came, rel=0.1)
+
+
+def test_a_young_ear_says_nothing_until_it_tells_prompts_from_jitter() -> None:
+    """It counted 0.85 prompts a second on an idle live vLLM and 21 on an idle llama-server."""
+    lots, ear, streams = random.Random(4), Ear(), 0
+    for _ in range(20):
+        ear, _, told = live(lots, ear, rate=0.0, takes=mixed)
+        assert told == 0.0
+    assert ear.refused == UNTOLD
+    while sensitivity(ear) == 0.0:
+        ear, _, _ = live(lots, ear, rate=1.5, takes=mixed)
+        streams += 1
+    assert streams < 30
+    assert not ear.refused
+    assert not is_faint(ear)
+
+
+def test_an_ear_knows_in_the_morning_what_prompts_sounded_like_at_night() -> None:
+    """Jitter is not taken for prompts once the prompts are forgotten."""
+    lots, ear = taught(mixed)
+    before = sensitivity(ear)
+    for _ in range(1500):
+        ear, _, told = live(lots, ear, rate=0.0, takes=mixed)
+        assert told == 0.0
+    assert sensitivity(ear) == pytest.approx(before, rel=0.5)
+    assert not is_faint(ear)
+
+
+def test_a_crowd_that_comes_at_once_does_not_move_the_threshold() -> None:
+    """36 prompts joined in one iteration of a live vLLM: the threshold went from 88 to 314 ms, and
+    what was counted before was thrown away.
+    """
+    lots, ear = taught(lambda lots: lots.uniform(0.05, 0.4), streams=30)
+    before = sensitivity(ear)
+    for _ in range(3):
+        ear, _, _ = live(lots, ear, rate=1.5, takes=lambda _: 9.0)
+    assert before > 0.0
+    assert 0.5 * before < sensitivity(ear) < 2.0 * before
