@@ -2,9 +2,7 @@
 
 Deadlines are our own, one per phase, on loop time. aiohttp's `ClientTimeout` raises the same bare
 error for every phase and rounds up above 5 s; its read timeout is reset by keep-alive comments.
-While tokens come, the deadline only moves on, and that takes no new timer: when the timer fires,
-one looks whether the deadline has moved, and if so waits on. So a token costs no timer, and the
-deadline stays exact.
+The stream itself is read in `listening`.
 """
 
 import asyncio
@@ -18,9 +16,9 @@ from yarl import URL
 
 from autoscaler.core.words import FailureReason
 from autoscaler.ports import Clock
-from autoscaler.probes.config import Deadlines
 from autoscaler.probes.failures import Fault, fault_of, reason_of_status
 from autoscaler.probes.honesty import LagSampler
+from autoscaler.probes.listening import Limits, Listener
 from autoscaler.probes.phases import Marks, certificate_end
 from autoscaler.probes.transcript import End, Transcript
 
@@ -28,8 +26,6 @@ ERROR_BODY_BYTES: Final = 16 * 1024
 """How much of a refusal is read."""
 ERROR_BODY_SECONDS: Final = 2.0
 """How long a refusal's body is waited for: its status is known already."""
-FINISHED_GRACE_SECONDS: Final = 2.0
-"""How long `[DONE]` is waited for after a finish reason where it is not required."""
 NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
 
 
@@ -71,16 +67,6 @@ class Exchange:
     """Raw reads with their offsets, kept for a debug story only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What bounds one exchange."""
-
-    deadlines: Deadlines
-    max_response_bytes: int
-    max_event_bytes: int
-    require_done: bool
-
-
 @dataclass(slots=True)
 class Conversation:
     """Holds one exchange on one session."""
@@ -101,10 +87,7 @@ class Conversation:
         exchange = Exchange(
             began=self.clock.monotonic(),
             marks=Marks(self.clock, self.headers_seconds, self.sampler),
-            transcript=Transcript(
-                max_event_bytes=self.limits.max_event_bytes,
-                eager=not self.limits.require_done,
-            ),
+            transcript=Transcript(max_event_bytes=self.limits.max_event_bytes),
             reads=[] if keep_reads else None,
         )
         self.loop_began = self.loop.time()
@@ -169,83 +152,17 @@ class Conversation:
             await self._read_stream(response, exchange)
 
     async def _read_stream(self, response: aiohttp.ClientResponse, exchange: Exchange) -> None:
-        transcript = exchange.transcript
-        while transcript.end is End.OPEN:
-            try:
-                async with asyncio.timeout_at(self._deadline(exchange)[0]) as timer:
-                    await self._read_on(response.content, exchange)
-            except TimeoutError as error:
-                if not timer.expired():  # the kernel's own, ETIMEDOUT
-                    transcript.close(End.BROKEN, f"the body broke off: {error}")
-                elif self.loop.time() >= self._deadline(exchange)[0]:
-                    self._time_out(exchange)
-            except (aiohttp.ClientError, OSError, RuntimeError) as error:
-                # A RuntimeError is aiohttp's word for a connection that is closed already.
-                transcript.close(End.BROKEN, f"the body broke off: {error}")
-            except MemoryError as error:
-                transcript.close(End.BROKEN)
-                exchange.fault = fault_of(error, has_headers=True, is_tls=False)
-
-    async def _read_on(self, content: aiohttp.StreamReader, exchange: Exchange) -> None:
-        """Read until the stream ends, or a phase with a nearer deadline begins. Being cancelled
-        between two reads loses nothing.
-        """
-        transcript, began = exchange.transcript, exchange.began
-        monotonic, sampler = self.clock.monotonic, self.sampler
-        while transcript.end is End.OPEN:
-            read = await content.readany()
-            now = monotonic()
-            if not read:
-                transcript.close(End.CLEAN)
-                return
-            is_first = transcript.first_token_at is None
-            transcript.take(now - began, read)
-            if sampler is not None:
-                exchange.last_delay = sampler.delay(now)
-                if is_first:  # overwritten until the first token is in
-                    exchange.first_delay = exchange.last_delay
-            if exchange.reads is not None:
-                exchange.reads.append((now - began, read))
-            if transcript.size > self.limits.max_response_bytes:
-                transcript.close(End.MALFORMED, "the response is larger than any completion")
-            has_begun = is_first and transcript.first_token_at is not None
-            if has_begun or (transcript.eager and transcript.finish_reason):
-                return
-
-    def _deadline(self, exchange: Exchange) -> tuple[float, FailureReason]:
-        """Loop time at which the present phase ends, and what its passing is called."""
-        deadlines, transcript = self.limits.deadlines, exchange.transcript
-        transcript.settle()
-        total = self.loop_began + deadlines.total
-        if transcript.first_token_at is None:
-            first = self.loop_began + deadlines.first_token
-            if first <= total:
-                return first, FailureReason.TIMEOUT_TTFT
-            return total, FailureReason.TIMEOUT_TOTAL
-        gap = deadlines.gap
-        if transcript.finish_reason and not self.limits.require_done:
-            gap = min(gap, FINISHED_GRACE_SECONDS)
-        stall = self.loop_began + transcript.arrivals.last_read_at + gap
-        return min((stall, FailureReason.TIMEOUT_STALL), (total, FailureReason.TIMEOUT_TOTAL))
-
-    def _time_out(self, exchange: Exchange) -> None:
-        transcript = exchange.transcript
-        reason = self._deadline(exchange)[1]
-        if transcript.end is not End.OPEN:
-            return  # what waited to be parsed had ended it
-        if transcript.finish_reason and not self.limits.require_done:
-            transcript.close(End.CLEAN)
-            return
-        transcript.close(End.TIMEOUT)
-        deadlines = self.limits.deadlines
-        exchange.fault = Fault(
-            reason,
-            {
-                FailureReason.TIMEOUT_TTFT: f"no token within {deadlines.first_token:g} s",
-                FailureReason.TIMEOUT_STALL: f"no further token within {deadlines.gap:g} s",
-                FailureReason.TIMEOUT_TOTAL: f"not finished within {deadlines.total:g} s",
-            }[reason],
+        listener = Listener(
+            exchange.transcript,
+            self.limits,
+            clock=self.clock,
+            began=exchange.began,
+            sampler=self.sampler,
         )
+        listener.reads = exchange.reads
+        await listener.listen(response)
+        exchange.first_delay, exchange.last_delay = listener.first_delay, listener.last_delay
+        exchange.fault = listener.fault
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
         """Read to the end of the body, so that the connection can be used again."""

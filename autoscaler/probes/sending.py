@@ -13,9 +13,10 @@ from yarl import URL
 from autoscaler.core.model import Deployment
 from autoscaler.ports import Clock
 from autoscaler.probes.config import ProbeConfig, Profile
-from autoscaler.probes.exchange import Conversation, Exchange, Limits, Request
+from autoscaler.probes.exchange import Conversation, Exchange, Request
 from autoscaler.probes.honesty import LagSampler
 from autoscaler.probes.keys import Credential
+from autoscaler.probes.listening import Limits
 from autoscaler.probes.memory import Memory
 from autoscaler.probes.request import Draft, Extension, build_body, first_to_drop
 from autoscaler.probes.sessions import Sessions

@@ -1,4 +1,4 @@
-"""What came of one stream, read by read: bounded, and cheap while others' tokens wait. Pure."""
+"""What came of one stream, read by read; bounded, whatever comes. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,8 +13,6 @@ JUDGED_TOKENS: Final = 24
 """Chunks whose text is kept, for the test for degenerate text: beyond a model's natural end, which
 `ignore_eos` runs past, repetition is no fault.
 """
-LARGEST_WAITING: Final = 64 * 1024
-"""Bytes that may wait to be parsed: ten times a whole probe."""
 
 
 class End(StrEnum):
@@ -36,11 +34,9 @@ class End(StrEnum):
 
 @dataclass(slots=True)
 class Transcript:
-    """Takes the reads of one stream as they come; cheap, and bounded whatever comes."""
+    """Takes the reads of one stream in their order."""
 
     max_event_bytes: int = MAX_EVENT_BYTES
-    eager: bool = False
-    """Whether every read is parsed at once; otherwise those that can wait are left for later."""
     arrivals: Arrivals = field(default_factory=Arrivals)
     end: End = End.OPEN
     end_detail: str = ""
@@ -60,9 +56,6 @@ class Transcript:
     texts: list[str] = field(default_factory=list)
     """Text of the first token-bearing chunks."""
     has_text: bool = False
-    waiting: list[tuple[float, bytes]] = field(default_factory=list)
-    """Reads that are not parsed yet, and when they came."""
-    waiting_size: int = 0
     shortcut: Shortcut = field(default_factory=Shortcut)
     stream: EventStream = field(init=False)
 
@@ -70,51 +63,26 @@ class Transcript:
         self.stream = EventStream(max_event_bytes=self.max_event_bytes)
 
     def take(self, at: float, read: bytes) -> None:
-        """One read, `at` seconds after the send. It is timed now; it may be parsed later.
-
-        Between the first token and the end nothing depends on what a read says, and parsing a
-        stream in one go costs half of parsing it token by token between other probes' tokens.
-        """
+        """One read, which came `at` seconds after the send."""
         self.size += len(read)
-        self.waiting.append((at, read))
-        self.waiting_size += len(read)
-        if (
-            self.eager
-            or self.first_token_at is None
-            or self.waiting_size > LARGEST_WAITING
-            or not read.endswith(b"\n\n")  # it ends inside an event
-            or self.stream.is_open  # it began inside one
-            or DONE in read
-            or b'"error"' in read
-        ):
-            self.settle()
-
-    def settle(self) -> None:
-        """Parse what waits; after it all fields are as if every read had been parsed at once."""
-        waiting, self.waiting, self.waiting_size = self.waiting, [], 0
-        shortcut = self.shortcut
-        for at, read in waiting:
-            known = None
-            if not self.eager and self.end is End.OPEN and not self.stream.is_open:
-                known = shortcut.match(read)
-            if known is None:
-                self._parse(at, read)
-                continue
-            self.events += 1
-            text, counted = known
-            if counted is not None:
-                self.total = counted
-            self._take_token(at, shortcut.kind, text=text, counted=counted)
+        if self.end is not End.OPEN:
+            return
+        known = None if self.stream.is_open else self.shortcut.match(read)
+        if known is None:
+            self._parse(at, read)
+            return
+        self.events += 1
+        text, counted = known
+        if counted is not None:
+            self.total = counted
+        self._take_token(at, self.shortcut.kind, text=text, counted=counted)
 
     def close(self, end: End, detail: str = "") -> None:
         """The body ended otherwise than by `[DONE]`; ignored if it had ended already."""
-        self.settle()
         if self.end is End.OPEN:
             self.end, self.end_detail = end, detail
 
     def _parse(self, at: float, read: bytes) -> None:
-        if self.end is not End.OPEN:
-            return
         try:
             events = self.stream.feed(read)
             for event in events:

@@ -61,7 +61,7 @@ def play(seed: int, streams: int) -> tuple[int, float, float, dict[str, int]]:
     for i in range(streams):
         body = mutate(rng.choice(bodies), rng)
         began = time.perf_counter()
-        transcript = Transcript(eager=rng.random() < 0.2)
+        transcript = Transcript()
         at = sent = 0
         while at < len(body):
             size = rng.choice((1, 7, 60, 250, 250, 250, 4000))
