@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from twin_daemons import directly, through_http
+from twin_daemons import ProbersMemory, directly, through_http
 from twin_plain import in_a_plain_loop
 from twin_story import MAXIMUM, MINIMUM, SECONDS, settings
 
@@ -132,7 +132,8 @@ def test_a_plain_loop_over_a_fresh_fleet_decides_the_same(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plain = in_a_plain_loop(recorded(over_http), policy_of(tmp_path, over_http))
+    memory = ProbersMemory(settings(tmp_path, {"project_id": "prj-emulated"}))
+    plain = in_a_plain_loop(recorded(over_http), policy_of(tmp_path, over_http), memory)
     report(capsys, "the plain loop", plain, expected)
     assert rows(plain) == rows(expected)
 

@@ -30,8 +30,7 @@ SALT = "0" * 16
 """As long as the prober's own salts."""
 LOTS = 42
 """Of the schedule's jitter. Not every seed serves, and one may stop serving when decisions change:
-drivers part for good where a probe is due within some milliseconds of another's end, and the plain
-loop does not know how long a probe that failed was.
+drivers part for good where a probe is due within some milliseconds of another's end.
 """
 
 

@@ -1,7 +1,7 @@
 """The core, a fleet, and nothing else: no daemon, no event loop, no network.
 
-What it takes from a recording is when it looks, what people ordered, when it asks and how much,
-never what was seen.
+What it takes from a recording is when it looks, what people ordered and when it asks, never what
+was seen. How much each probe asks it works out itself, by the real prober's memory.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from twin_daemons import ProbersMemory
 from twin_story import BASE, scenario
 
 from autoscaler.core.model import Ask, Decision, Deployment, Observation, ProbeResult
@@ -46,6 +47,8 @@ class Flight:
     """A probe on its way."""
 
     asked: ProbeResult
+    deployment: Deployment
+    """As it was read last when the probe left."""
     stream: Stream | None
     """None = it never reached a replica."""
     end: End | None = None
@@ -56,7 +59,7 @@ class Flight:
 class PlainLoop:
     """Lives through the story tick by tick."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, memory: ProbersMemory) -> None:
         self._clock = SetClock()
         self._direct = DirectPlatform.build(scenario(), clock=self._clock)
         (self._unit,) = self._direct.platform.living()
@@ -66,10 +69,15 @@ class PlainLoop:
         self._ask: Ask | None = None
         self._read: tuple[float, Deployment] | None = None
         self._flying: list[Flight] = []
-        self._lengths = (0, 0)
+        self._results: list[ProbeResult] = []
+        self._memory = memory
+        self._started_at: float | None = None
 
     def decide(self, schedule: Observation, sends: Sequence[ProbeResult]) -> Decision:
         """Make one tick; `sends` are the probes that leave before it."""
+        if self._started_at not in {None, schedule.started_at}:
+            self._memory.restart()
+        self._started_at = schedule.started_at
         for probe in sends:
             if probe.sent_at <= schedule.read_at:
                 self._send(probe)
@@ -78,7 +86,8 @@ class PlainLoop:
             if probe.sent_at > schedule.read_at:
                 self._send(probe)
         self._go_to(schedule.at)
-        seen = replace(schedule, deployment=deployment, probes=self._ended(), ask=self._ask)
+        seen = replace(schedule, deployment=deployment, probes=tuple(self._results), ask=self._ask)
+        self._results.clear()
         outcome = step(self._state, seen, self._policy)
         self._state, decision = decode_state(encode_state(outcome.state)), outcome.decision
         if decision.ask is not None:
@@ -115,33 +124,38 @@ class PlainLoop:
                 stream.abort(until)
         self._clock.at = max(self._clock.at, at)
         self._direct.advance()
+        self._take_in()
 
     def _send(self, probe: ProbeResult) -> None:
         self._go_to(probe.sent_at)
         struck = self._direct.strike(Operation.CHAT, (self._unit,))
         status = struck.by(FaultKind.STATUS)
         end = of_status(status.status or 503) if status else at_once(struck)
+        deployment = self._read[1] if self._read is not None else self._listed(probe.sent_at)
+        question = self._memory.ask(deployment, probe.profile, monotonic=probe.sent_at - BASE)
+        asked = replace(probe, warmup=question.warmup)
         if end is not None:
-            self._flying.append(Flight(probe, None, end, probe.sent_at))
+            self._flying.append(Flight(asked, deployment, None, end, probe.sent_at))
             return
-        if probe.ok:  # how much a probe that failed had asked is not recorded: as the one before
-            self._lengths = probe.prompt_tokens or 0, probe.output_tokens or 0
         stream = self._unit.submit(
             probe.sent_at,
-            prompt_tokens=self._lengths[0],
-            output_tokens=self._lengths[1],
+            prompt_tokens=question.prompt_tokens,
+            output_tokens=question.output_tokens,
             cached_tokens=0,
         )
-        self._flying.append(Flight(probe, stream))
+        self._flying.append(Flight(asked, deployment, stream))
 
-    def _ended(self) -> tuple[ProbeResult, ...]:
+    def _take_in(self) -> None:
+        """Put down the probes that have ended, and learn from them as the prober would."""
         for flight in self._flying:
             if flight.stream is not None and flight.stream.finished:
                 flight.ended_at = flight.stream.tokens[-1]
         done = [flight for flight in self._flying if flight.ended_at <= self._clock.at]
         self._flying = [flight for flight in self._flying if flight.ended_at > self._clock.at]
-        done.sort(key=lambda flight: flight.ended_at)
-        return tuple(_result(flight) for flight in done)
+        for flight in sorted(done, key=lambda flight: flight.ended_at):
+            result = _result(flight)
+            self._memory.learn(flight.deployment, result)
+            self._results.append(result)
 
 
 def _result(flight: Flight) -> ProbeResult:
@@ -180,10 +194,12 @@ def at_once_done(work: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
-def in_a_plain_loop(looks: Sequence[Observation], policy: Policy) -> list[Decision]:
+def in_a_plain_loop(
+    looks: Sequence[Observation], policy: Policy, memory: ProbersMemory
+) -> list[Decision]:
     """The core's decisions on a fresh fleet, at the recorded instants."""
     sends = sorted((p for look in looks for p in look.probes), key=lambda p: p.sent_at)
-    loop, made, before = PlainLoop(policy), [], 0.0
+    loop, made, before = PlainLoop(policy, memory), [], 0.0
     for look in looks:
         made.append(loop.decide(look, [p for p in sends if before < p.sent_at <= look.at]))
         before = look.at
