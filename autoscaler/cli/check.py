@@ -95,7 +95,7 @@ def _summary(settings: Settings) -> dict[str, str]:
         if settings.state.is_memory
         else f"{settings.state.path}, kept for {span(settings.state.keep_seconds)}.",
         "probes": f"about {load.probes_per_minute:.3g} requests and "
-        f"{load.output_tokens_per_minute:.4g} output tokens a minute to each deployment, "
+        f"{load.output_tokens_per_minute:,.0f} output tokens a minute to each deployment, "
         f"{load.share_of_replica:.2%} of one replica.",
     }
 

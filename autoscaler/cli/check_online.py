@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autoscaler.app.adapters import build_prober
@@ -15,10 +15,16 @@ from autoscaler.cloud import CloudClient, CloudError
 from autoscaler.core.codec import encode
 from autoscaler.core.model import Deployment, ProbeResult
 from autoscaler.core.policy import Policy
+from autoscaler.core.words import FailureReason
 from autoscaler.daemon.warnings import about_deployment
 from autoscaler.ports import InventoryItem
 from autoscaler.probes.honesty import LagSampler
 from autoscaler.settings import Settings
+
+_ADVICE: Mapping[FailureReason, str] = {
+    FailureReason.HTTP_AUTH: ". The inference key is wrong: set NEEV_INFERENCE_API_KEY to another."
+}
+"""What to do about a failed probe, where it is the configuration's fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +49,11 @@ class Seen:
         """What is wrong or missing, a sentence each."""
         sentences = list(about_deployment(self.deployment, self.policy))
         name = self.deployment.name
-        if self.probe is not None and not self.probe.ok:
-            sentences.append(f"{name}: the probe failed, {self.probe.failure}. {self.probe.detail}")
+        if self.probe is not None and self.probe.failure is not None:
+            advice = _ADVICE.get(self.probe.failure, "")
+            sentences.append(
+                f"{name}: the probe failed, {self.probe.failure}. {self.probe.detail}{advice}"
+            )
         if self.quote is None:
             gpu = self.deployment.gpu_config_id
             sentences.append(

@@ -80,7 +80,7 @@ class DaemonClient:
             return {}
         because = unsafe_because(self._url)
         if because:
-            raise DaemonError(f"the admin token is not sent to {self._url}: it {because}")
+            raise DaemonError(f"The admin token is not sent to {self._url}: it {because}.")
         return {"Authorization": f"Bearer {self._token()}"}
 
 
@@ -118,20 +118,20 @@ class _Session:
         if isinstance(error, aiohttp.ClientSSLError):
             raise DaemonError(
                 f"{self._url} has no certificate that this machine trusts. Name its authority in "
-                "SSL_CERT_FILE, or ask on the daemon's own machine"
+                "SSL_CERT_FILE, or ask on the daemon's own machine."
             ) from error
         if isinstance(error, aiohttp.ClientConnectionError):
             raise DaemonAbsent(
-                f"no daemon answers at {self._url}. Start one with `neevscale run`, or name "
-                "another with --url or NEEVSCALE_URL"
+                f"No daemon answers at {self._url}. Start one with `neevscale run`, or name "
+                "another with --url or NEEVSCALE_URL."
             ) from error
         if isinstance(error, asyncio.TimeoutError):
             raise DaemonError(
-                f"the daemon at {self._url} did not answer within {DEADLINE_SECONDS:g} s"
+                f"The daemon at {self._url} did not answer within {DEADLINE_SECONDS:g} s."
             ) from error
         if isinstance(error, aiohttp.ClientError):
             raise DaemonError(
-                f"the answer of {self._url} broke off. See with `neevscale status` what was done"
+                f"The answer of {self._url} broke off. See with `neevscale status` what was done."
             ) from error
 
 
@@ -140,7 +140,7 @@ async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:
     async for chunk in response.content.iter_chunked(65536):
         raw += chunk
         if len(raw) > BODY_LIMIT:
-            raise DaemonError(f"the answer of {response.url.origin()} is too long")
+            raise DaemonError(f"The answer of {response.url.origin()} is too long.")
     try:
         return _json(bytes(raw))
     except ValueError as error:
@@ -158,7 +158,7 @@ def _unless_refused(status: int, data: dict[str, Any]) -> dict[str, Any]:
     hint = ""
     if status == HTTPStatus.UNAUTHORIZED:
         hint = " The command line reads it from web.admin_token (NEEVSCALE_WEB__ADMIN_TOKEN_FILE)."
-    raise DaemonError(str(said or f"the daemon answered HTTP {status}") + hint)
+    raise DaemonError(str(said or f"The daemon answered HTTP {status}.") + hint)
 
 
 def _json(raw: bytes) -> dict[str, Any]:

@@ -119,7 +119,10 @@ class _Demo:
         if self._past is None:
             return
         say(f"Living the {self._wishes.past_hours:g} hours before now in virtual time …")
-        with self._log(level="warning"), Progress(console=console, transient=True) as shown:
+        with (
+            self._log(level="warning"),
+            Progress(console=console, transient=True, disable=not console.is_terminal) as shown,
+        ):
             task = shown.add_task("past", total=1.0)
             self._past.live(
                 self._folder / "state.db",

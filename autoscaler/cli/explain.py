@@ -113,7 +113,8 @@ def _other(other: Counterfactual, currency: str) -> str:
         meets[other.meets_slo],
         f"{money(other.cost_per_hour, currency)} an hour" if other.cost_per_hour else "",
     ]
-    return f"{other.replicas} replicas: " + ", ".join(part for part in parts if part)
+    counted = "1 replica" if other.replicas == 1 else f"{other.replicas} replicas"
+    return f"{counted}: " + ", ".join(part for part in parts if part)
 
 
 def policy_sentences(policy: Policy) -> Iterator[str]:

@@ -39,11 +39,11 @@ def healthcheck(
     try:
         status, text = _ask(address)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        stop(f"no daemon answers at {address} ({error}). Start one with `neevscale run`")
+        stop(f"No daemon answers at {address} ({error}). Start one with `neevscale run`.")
     if status == http.client.OK:
         say(text.strip() or "well")
         return
-    note(text.strip() or f"the daemon answered HTTP {status}")
+    note(text.strip() or f"The daemon answered HTTP {status}.")
     raise typer.Exit(int(ExitCode.CHECK_FAILED))
 
 

@@ -46,7 +46,7 @@ def read_yaml(path: Path) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = 1 if mark is None else mark.line + 1
-        file.faults.append(_fault(f"{path}:{line}", f"is no YAML: {error.problem}"))
+        file.faults.append(_fault(f"{path}:{line}", f"is not valid YAML: {error.problem}"))
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         file.faults.append(_fault(str(path), f"cannot be read: {_because(error)}"))
     else:

@@ -21,7 +21,8 @@ def not_found(deployment: str) -> Refused:
     return Refused(
         404,
         "not_found",
-        f"No deployment is called {deployment[:80]!r}. GET /api/v1/deployments lists them.",
+        f"No deployment is called {deployment[:80]!r}. `neevscale status` lists them, as does "
+        "GET /api/v1/deployments.",
     )
 
 

@@ -151,15 +151,15 @@ def _control_plane(snapshot: Snapshot) -> Card:
     plane = snapshot.control_plane
     if plane.last_success_at is None:
         return Card(
-            title="Platform", figure="never", unit="seen", note=plain(plane.last_error, 80),
+            title="Platform seen", figure="never", unit="", note=plain(plane.last_error, 80),
             tone="bad",
         )  # fmt: skip
     age = snapshot.at - plane.last_success_at
     bad = plane.is_stale or age > STALE_SECONDS
     return Card(
-        title="Platform",
+        title="Platform seen",
         figure=formats.duration(age),
-        unit="since the last list",
+        unit="ago",
         note=plain(plane.last_error, 80) if bad and plane.last_error else "answers",
         tone="bad" if bad else "good",
     )

@@ -171,7 +171,7 @@ def read_web_file(path: Path) -> WebFileSettings:
     except OSError as fault:
         raise WebFileFault(f"{path}: cannot be read: {fault.strerror}") from fault
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise WebFileFault(f"{path}: is no YAML: {fault}") from fault
+        raise WebFileFault(f"{path}: is not valid YAML: {fault}") from fault
     try:
         return WebFileSettings.model_validate(document)
     except ValidationError as fault:

@@ -7,8 +7,13 @@ import pytest
 import yaml
 from helpers_cli import call, platform
 from helpers_cloud import Platform, deployment_json
+from helpers_fakes import a_deployment
 
+from autoscaler.cli.check_online import Seen
 from autoscaler.cli.tree import VERBS, load
+from autoscaler.core.model import ProbeResult
+from autoscaler.core.policy import Policy
+from autoscaler.core.words import FailureReason
 
 
 def write(folder: Path, text: str) -> str:
@@ -110,6 +115,24 @@ def test_online_it_says_what_would_be_done_and_what_a_probe_found(tmp_path: Path
     assert "deployments[1] (name batch) matches none of these deployments" in ended.out
     plans = [d["plan"] for d in json.loads(as_json.out)["deployments"]]
     assert plans == ["scale", "watch"]
+
+
+def test_a_refused_inference_key_is_told_with_what_to_do() -> None:
+    refused = ProbeResult(
+        id="p1",
+        deployment_id="dep-chat-a",
+        profile="short",
+        scheduled_at=0.0,
+        sent_at=0.0,
+        duration_seconds=0.1,
+        failure=FailureReason.HTTP_AUTH,
+        detail="HTTP 401",
+    )
+    seen = Seen(deployment=a_deployment(), policy=Policy(), quote=None, probe=refused)
+    assert seen.missing()[0] == (
+        "chat-a: the probe failed, http_auth. HTTP 401. The inference key is wrong: "
+        "set NEEV_INFERENCE_API_KEY to another."
+    )
 
 
 def test_the_schema_and_the_effective_configuration_are_printed(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_explain_tells_each_step_and_what_other_counts_would_bring(env: dict[str
     assert ended.code == 0
     assert "Step by step:" in ended.out
     assert "With another count:" in ended.out
+    assert "1 replicas" not in ended.out
     assert "Policy:" in ended.out
 
 

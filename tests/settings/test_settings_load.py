@@ -106,7 +106,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "because"),
     [
-        ("a: &x [*x]\n", "it unfolds without end|is no YAML|is no setting"),
+        ("a: &x [*x]\n", "it unfolds without end|is not valid YAML|is no setting"),
         ("x: " + "y" * 1_100_000, "larger than"),
         ("l0: &l0 [x,x,x,x,x,x,x,x,x,x]\n"
          + "".join(f"l{n}: &l{n} [{','.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 8)),

@@ -87,9 +87,9 @@ def test_no_price_is_no_run_rate() -> None:
 
 def test_a_platform_never_seen_and_one_not_seen_lately_are_bad() -> None:
     never = ControlPlaneView(last_success_at=None, last_error="401: log in again")
-    assert _card("Platform", control_plane=never) == ("never", "401: log in again", "bad")
+    assert _card("Platform seen", control_plane=never) == ("never", "401: log in again", "bad")
     old = ControlPlaneView(last_success_at=NOW - 400, is_stale=True, last_error="timeout")
-    assert _card("Platform", control_plane=old) == ("7 min", "timeout", "bad")
+    assert _card("Platform seen", control_plane=old) == ("7 min", "timeout", "bad")
 
 
 def test_no_objective_counted_is_no_budget() -> None:
