@@ -30,6 +30,8 @@ FINISHED_GRACE_SECONDS: Final = 2.0
 """How long `[DONE]` is waited for after a finish reason where it is not required."""
 LARGEST_WAITING: Final = 64 * 1024
 """Bytes that may wait to be parsed: ten times a whole probe."""
+LARGE_READ: Final = 4096
+"""Bytes from which aiohttp may have paused its parser inside a raw read, and hold more back."""
 WHOLE_ENDS: Final = (b"}\n\n\r\n", b"}\n\n")
 """How a read ends that holds whole events, the last of them JSON: with chunked framing, and
 without. The end of a body and `[DONE]` look otherwise.
@@ -90,7 +92,10 @@ class Listener(asyncio.Protocol):
         if self._transport is not None:
             self._transport.set_protocol(self)
         try:
-            self._absorb(self._note())  # what came together with the headers
+            now = self._monotonic()
+            if self._sampler is not None:
+                self.last_delay = self._sampler.delay(now)
+            self._absorb(now)  # what came together with the headers
             if self._transport is None:
                 self._break_off()
             if self._transcript.end is End.OPEN:
@@ -107,7 +112,10 @@ class Listener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A read: it is timed now, and may be parsed later."""
-        self._waiting.append((self._note(), data))
+        now = self._monotonic()
+        if self._sampler is not None:
+            self.last_delay = self._sampler.delay(now)
+        self._waiting.append((now, data))
         self._waiting_size += len(data)
         was_whole, self._is_whole = self._is_whole, data.endswith(WHOLE_ENDS)
         if (
@@ -146,12 +154,6 @@ class Listener(asyncio.Protocol):
         if self._reader is not None:
             self._reader.resume_writing()
 
-    def _note(self) -> float:
-        now = self._monotonic()
-        if self._sampler is not None:
-            self.last_delay = self._sampler.delay(now)
-        return now
-
     def _settle(self) -> None:
         """Have aiohttp and the transcript read what waits; then all is as if nothing had."""
         waiting, self._waiting, self._waiting_size = self._waiting, [], 0
@@ -174,13 +176,15 @@ class Listener(asyncio.Protocol):
     def _absorb(self, now: float) -> None:
         """Read what aiohttp has made of the latest raw read, which came at `now`."""
         transcript, offset = self._transcript, now - self._began
-        while transcript.end is End.OPEN and (read := self._content.read_nowait()):
+        is_large = True
+        while is_large and transcript.end is End.OPEN and (read := self._content.read_nowait()):
             is_first = transcript.first_token_at is None
             transcript.take(offset, read)
             if is_first:  # overwritten until the first token is in
                 self.first_delay = self.last_delay
             if self.reads is not None:
                 self.reads.append((offset, read))
+            is_large = len(read) >= LARGE_READ
             if transcript.size > self._limits.max_response_bytes:
                 transcript.close(End.MALFORMED, "the response is larger than any completion")
         if self._content.at_eof():

@@ -100,7 +100,6 @@ def certificate_end(response: aiohttp.ClientResponse) -> str:
     """When the server's certificate expires, as OpenSSL writes it; empty without TLS."""
     connection = response.connection
     transport = connection.transport if connection is not None else None
-    tls = transport.get_extra_info("ssl_object") if transport is not None else None
-    certificate = tls.getpeercert() if tls is not None else None
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
     not_after = (certificate or {}).get("notAfter", "")
     return not_after if isinstance(not_after, str) else ""

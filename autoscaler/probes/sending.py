@@ -4,6 +4,7 @@ Which fields a server takes is learned at the first probe and remembered; later 
 request.
 """
 
+import functools
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
@@ -41,6 +42,12 @@ class Run:
     """Instant of the latest attempt."""
     exchanges: list[tuple[Request, Exchange]] = field(default_factory=list)
     """All attempts; more than one where optional fields were refused."""
+
+
+@functools.lru_cache(maxsize=1024)
+def completions_url(endpoint: URL) -> URL:
+    """Where completions are asked for. Kept, because a URL keeps what was read from it."""
+    return endpoint / "chat" / "completions"
 
 
 class Sender:
@@ -116,7 +123,7 @@ class Sender:
             "X-Request-Id": f"neevprobe-{run.id}",
             **run.credential.headers(),
         }
-        url = run.url / "chat" / "completions"
+        url = completions_url(run.url)
         return Request(url=url, headers=headers, body=build_body(draft))
 
     def _conversation(self, run: Run) -> Conversation:

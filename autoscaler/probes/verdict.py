@@ -88,6 +88,8 @@ def is_degenerate(texts: list[str]) -> bool:
         return False
     if not "".join(judged).strip("! \n"):
         return True
+    if len(set(judged)) > 1 + (1 - DEGENERATE_SHARE) * len(judged):
+        return False  # too many kinds of token for one of them to fill nine tenths
     return Counter(judged).most_common(1)[0][1] >= DEGENERATE_SHARE * len(judged)
 
 
