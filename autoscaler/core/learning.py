@@ -130,6 +130,8 @@ class Learning:
     """Surprising chunks in a row."""
     mixes: int = 0
     """How often the mix of traffic has changed so far."""
+    queueing: bool = False
+    """Whether users queued when it was taught last."""
     chunk_from: float = 0.0
     """Instant from which samples wait for the next chunk; 0 before the first."""
 
@@ -177,13 +179,21 @@ def lesson(
     `given_alpha`: alpha by a person's word, seconds; the line is then fitted through it.
     `queueing`: users queue; there a faint ear hears far too much, and nothing is learned by it.
     """
-    since = learning.chunk_from
-    if now - since < CHUNK_SECONDS:
+    if queueing != learning.queueing:  # no minute may run across a queue's beginning or end
+        return replace(learning, queueing=queueing, chunk_from=now)
+    if now - learning.chunk_from < CHUNK_SECONDS:
         return learning
     if queueing and is_faint(learning.ear):
         return replace(learning, chunk_from=now)
     if _hears_otherwise(learning):
         return _begun_anew(learning, now)
+    return _minute(learning, samples, now=now, given_alpha=given_alpha)
+
+
+def _minute(
+    learning: Learning, samples: tuple[Sample, ...], *, now: float, given_alpha: float | None
+) -> Learning:
+    since = learning.chunk_from
     recent = [sample for sample in samples if sample.ended_at > since and sample.ok]
     chunk = chunk_of(recent, learning.ear.spans)
     if chunk is None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.chunk import Chunk
-from autoscaler.core.learning import Learning, taught
+from autoscaler.core.learning import Learning, lesson, taught
 from autoscaler.core.level import LONGEST_GAP_SECONDS, Level, followed
 
 MINUTE = 60.0
@@ -75,3 +75,12 @@ def test_scatter_pulls_alpha_down_less() -> None:
     exact = _alpha_after(0.0)
     off, plainly = exact - _alpha_after(0.05), exact - _alpha_after(0.05, followed_on=False)
     assert 0.0 < off < 0.75 * plainly
+
+
+def test_no_minute_runs_across_a_queues_beginning_or_end() -> None:
+    """Half a minute of full replicas and half of another load is a pair of neither."""
+    calm = Learning(chunk_from=60.0)
+    begun = lesson(calm, (), now=90.0, queueing=True)
+    assert begun.chunk_from == 90.0
+    assert lesson(begun, (), now=105.0, queueing=True) is begun
+    assert lesson(begun, (), now=135.0).chunk_from == 135.0
