@@ -112,7 +112,11 @@ class Learning:
     each minute's latency belongs to its own count (level.py is for counts that are chance).
     """
     audible: bool = False
-    """True if what is heard follows the load."""
+    """True if what is heard is the load: it follows latency, or stands out of the jitter and does
+    not belie it.
+    """
+    follows: bool = False
+    """True if it follows latency for sure: only then can the line vouch for alpha."""
     faint: bool = False
     """True if it does, but more steeply: it fixes the plain line, which then stands for itself."""
     counted_above: float = 0.0
@@ -161,6 +165,7 @@ class Learning:
         return (
             curve is not None
             and self.audible
+            and self.follows
             and curve.alpha_sigma < TRUSTED_SIGMA
             and span(self.pairs) >= TRUSTED_SPAN
         )
@@ -269,7 +274,12 @@ def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
 
 def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learning:
     curve = fitted(learning.pairs, idle_itl=learning.idle_itl, given_alpha=given_alpha)
-    audible = curve is not None and is_audible(learning.pairs)
+    follows = curve is not None and is_audible(learning.pairs)
+    audible = follows or (
+        curve is not None
+        and learning.ear.stands_out
+        and is_audible(learning.pairs, stands_out=True)
+    )
     faint = audible and is_faint(learning.ear)
     rates = PLAIN
     if curve is not None and audible:
