@@ -8,7 +8,7 @@ from autoscaler.core.counts import cold_start_seconds
 from autoscaler.core.estimate import INTERVAL, Reading, joined, median_ttft, reading
 from autoscaler.core.headroom import in_force
 from autoscaler.core.intake import alpha_of, engine_of, idle_ttft, is_counted, learning_of
-from autoscaler.core.learning import Learning
+from autoscaler.core.learned import Learning
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import Estimate, Observation
 from autoscaler.core.overload import SLOPE_SECONDS, Slope, both, plateau, slope_of

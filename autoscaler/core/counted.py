@@ -9,13 +9,8 @@ from dataclasses import dataclass, replace
 
 from autoscaler.core.chunk import LEAST_SAMPLES, Chunk, noise_of
 from autoscaler.core.counters import Counted, Counters, counted
-from autoscaler.core.learning import (
-    CHUNK_SECONDS,
-    LONGEST_CHUNK_SECONDS,
-    Learning,
-    filled,
-    taught,
-)
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import CHUNK_SECONDS, LONGEST_CHUNK_SECONDS, filled, taught
 from autoscaler.core.window import Sample, within
 
 LATENCY_SECONDS = 180.0

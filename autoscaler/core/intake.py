@@ -15,7 +15,8 @@ from autoscaler.core import waits as waiting
 from autoscaler.core.balance import looked
 from autoscaler.core.counted import Engine, counted_lesson, counting
 from autoscaler.core.hearing import Ear, listened
-from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import lesson
 from autoscaler.core.model import Observation
 from autoscaler.core.policy import Policy
 from autoscaler.core.quantile import LowQuantile, added

@@ -16,7 +16,7 @@ from autoscaler.core.counters import Counters
 from autoscaler.core.counts import Counts
 from autoscaler.core.forecast import Forecast
 from autoscaler.core.headroom import Calibration
-from autoscaler.core.learning import Learning
+from autoscaler.core.learned import Learning
 from autoscaler.core.model import Json
 from autoscaler.core.overload import Overload
 from autoscaler.core.quantile import LowQuantile

@@ -12,7 +12,8 @@ from estimator_rig import EPOCH, result
 from autoscaler.core.alpha import Believed
 from autoscaler.core.estimate import Reading, reading
 from autoscaler.core.hearing import listened, pooled, prompts
-from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import lesson
 from autoscaler.core.level import Level
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import ProbeResult

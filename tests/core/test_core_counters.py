@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autoscaler.core.codec import encode
 from autoscaler.core.counters import Counted, Counters, counted, followed, growth
 from autoscaler.core.estimate import CONTRADICTION, Reading, joined
-from autoscaler.core.learning import PLAIN
+from autoscaler.core.learned import PLAIN
 from autoscaler.core.line import Line, Objectives
 from autoscaler.core.model import Observation, ProbeResult, Signal
 from autoscaler.core.overload import Slope, both

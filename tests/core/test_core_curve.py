@@ -10,7 +10,8 @@ from core_world import START
 from autoscaler.core.curve import fitted
 from autoscaler.core.estimate import reading
 from autoscaler.core.hearing import Ear, Heard, Spans
-from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import lesson
 from autoscaler.core.line import Line, Objectives
 from autoscaler.core.pairs import Pairs, is_audible, log_ratio_at, paired, rate_at
 from autoscaler.core.quantile import LowQuantile, added

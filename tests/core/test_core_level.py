@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.core.chunk import Chunk
-from autoscaler.core.learning import Learning, lesson, taught
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import lesson, taught
 from autoscaler.core.level import LONGEST_GAP_SECONDS, Level, followed
 
 MINUTE = 60.0

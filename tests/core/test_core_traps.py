@@ -9,7 +9,8 @@ from core_world import START
 
 from autoscaler.core.counts import AskMark, Counts
 from autoscaler.core.hearing import Heard
-from autoscaler.core.learning import Learning, lesson
+from autoscaler.core.learned import Learning
+from autoscaler.core.learning import lesson
 from autoscaler.core.overload import Overload, followed, forgotten, plateau
 from autoscaler.core.pairs import Pairs, faded, is_audible, paired, rates_of, reach
 from autoscaler.core.trial import Trial, judged, solved_alpha

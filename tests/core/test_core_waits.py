@@ -12,7 +12,7 @@ from core_world import ACTIVE, HOUR, START, World, deployment, probe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.core.learning import PLAIN
+from autoscaler.core.learned import PLAIN
 from autoscaler.core.line import Line, Objectives
 from autoscaler.core.model import Observation, ProbeResult
 from autoscaler.core.state import State, decode_state, encode_state
