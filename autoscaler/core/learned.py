@@ -47,11 +47,7 @@ class Learning:
     each minute's latency belongs to its own count (level.py is for counts that are chance).
     """
     audible: bool = False
-    """True if what is heard is the load: it follows latency, or stands out of the jitter and does
-    not belie it.
-    """
-    follows: bool = False
-    """True if it follows latency for sure: only then can the line vouch for alpha."""
+    """True if what is heard follows the load."""
     faint: bool = False
     """True if it does, but more steeply: it fixes the plain line, which then stands for itself."""
     counted_above: float = 0.0
@@ -100,7 +96,6 @@ class Learning:
         return (
             curve is not None
             and self.audible
-            and self.follows
             and curve.alpha_sigma < TRUSTED_SIGMA
             and span(self.pairs) >= TRUSTED_SPAN
         )

@@ -177,12 +177,7 @@ def _with_idle(learning: Learning, chunk: Chunk, now: float) -> Learning:
 
 def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learning:
     curve = fitted(learning.pairs, idle_itl=learning.idle_itl, given_alpha=given_alpha)
-    follows = curve is not None and is_audible(learning.pairs)
-    audible = follows or (
-        curve is not None
-        and learning.ear.stands_out
-        and is_audible(learning.pairs, stands_out=True)
-    )
+    audible = curve is not None and is_audible(learning.pairs)
     faint = audible and is_faint(learning.ear)
     rates = PLAIN
     if curve is not None and audible:

@@ -28,9 +28,7 @@ LEAST_SECONDS = 0.05
 LEAST_EVENTS = 12.0
 """Arrivals below which nothing is said."""
 AUDIBLE_SLOPE, AUDIBLE_SIGMAS = 0.25, 1.0
-"""What is heard must rise with latency by this power of it, and by a standard deviation more; where
-it stands out of the jitter, less.
-"""
+"""What is heard must rise with latency by this power of it, and by a standard deviation more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +75,8 @@ def middle(index: int) -> float:
     return math.exp((index + 0.5) * WIDTH)
 
 
-def is_audible(pairs: Pairs, *, stands_out: bool = False) -> bool:
+def is_audible(pairs: Pairs) -> bool:
     """True if more is heard where latency is higher: else what is heard is not the load.
-
-    `stands_out`: what is heard stands out of the jitter, so it is prompts, and few of them that do
-    not show the slope yet are no reason not to believe them: only if they show that there is none.
 
     Prompts too short to hear, cached ones and mere jitter give counts that do not follow latency.
     The slope of ln(arrivals) over ln(ITL), weighted by the arrivals: the plain line has
@@ -101,10 +96,9 @@ def is_audible(pairs: Pairs, *, stands_out: bool = False) -> bool:
     spread = sum(events * (itl - middle_itl) ** 2 for itl, _, events in seen)
     if spread <= 0.0:
         return False
-    sure = -AUDIBLE_SIGMAS if stands_out else AUDIBLE_SIGMAS
     together = sum(e * (itl - middle_itl) * (rate - middle_rate) for itl, rate, e in seen)
     # the variance of the logarithm of a Poisson rate is 1 / events
-    return together / spread > AUDIBLE_SLOPE + sure * math.sqrt(1.0 / spread)
+    return together / spread > AUDIBLE_SLOPE + AUDIBLE_SIGMAS * math.sqrt(1.0 / spread)
 
 
 def span(pairs: Pairs) -> float:
