@@ -140,7 +140,8 @@ class Listener(asyncio.Protocol):
         if self._reader is not None:
             self._reader.connection_lost(exc)
         if not self._ended.done():
-            self._settle()
+            self._settle(is_over=True)
+        if not self._ended.done():
             self._break_off()
             self._end()
 
@@ -154,8 +155,11 @@ class Listener(asyncio.Protocol):
         if self._reader is not None:
             self._reader.resume_writing()
 
-    def _settle(self) -> None:
-        """Have aiohttp and the transcript read what waits; then all is as if nothing had."""
+    def _settle(self, *, is_over: bool = False) -> None:
+        """Have aiohttp and the transcript read what waits; then all is as if nothing had.
+
+        `is_over`: aiohttp knows that no more will come, which may be the proper end of the body.
+        """
         waiting, self._waiting, self._waiting_size = self._waiting, [], 0
         transcript = self._transcript
         had_begun = transcript.first_token_at is not None
@@ -164,6 +168,8 @@ class Listener(asyncio.Protocol):
                 if self._reader is not None and transcript.end is End.OPEN:
                     self._reader.data_received(data)
                     self._absorb(at)
+            if is_over:
+                self._absorb(self._monotonic())
         except Exception as error:  # noqa: BLE001  # raised where the probe waits, not in the loop
             if not self._ended.done():
                 self._ended.set_exception(error)
