@@ -4,8 +4,8 @@ import asyncio
 import json
 
 import pytest
-from helpers_probes import MODEL, Talk, serving
-from probe_stories import Virtual, config, probe_once
+from helpers_probes import MODEL, Talk, config, serving
+from probe_stories import Virtual, probe_once
 
 from autoscaler.core.model import Json
 from autoscaler.core.words import FailureReason
