@@ -34,6 +34,9 @@ MOST_PREFILL = 0.9
 PROBES_PER_SLOT = {Attention.DOUBT: 3, Attention.STEADY: 1, Attention.OVERLOAD: 1}
 """Probes in 15 s; when idle and steady, one in every other slot."""
 
+MOST_IN_FLIGHT = 2
+"""Probes of one deployment at a time; more would add to the queue that they measure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
@@ -72,7 +75,10 @@ class ProbeMaker:
         """Return the results that ended in the slot just over, in which `count` were sent."""
         at = EPOCH + view.at
         instants = sorted(at - SLOT_SECONDS + SLOT_SECONDS * self.rng.random(count))
-        self.inflight.extend(self.probe(view, float(instant)) for instant in instants)
+        for instant in instants:
+            waiting = sum(1 for result in self.inflight if result.ended_at > instant)
+            if waiting < MOST_IN_FLIGHT:
+                self.inflight.append(self.probe(view, float(instant)))
         done = tuple(result for result in self.inflight if result.ended_at <= at)
         self.inflight = [result for result in self.inflight if result.ended_at > at]
         return done

@@ -7,7 +7,7 @@ from autoscaler.core.case import Case
 from autoscaler.core.forecast import Terms, judged
 from autoscaler.core.limits import ceiling_of, floor_of
 from autoscaler.core.model import Decision
-from autoscaler.core.overload import told
+from autoscaler.core.overload import MOST_SLOPE, told
 from autoscaler.core.predict import predicted_itl
 from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
@@ -22,8 +22,7 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     since = state.blind_since if state.blind_since is not None else case.at
     state_bin = state.record.open_bin
     if state.overload.is_shown:
-        load = None if case.estimate.ttft_slope is None else case.estimate.load
-        overload = told(state.overload, load, replicas=case.current, at=case.at)
+        overload = told(state.overload, _queue_load(case), replicas=case.current, at=case.at)
         state = replace(state, overload=overload)
     record = recorded(state.record, _need(case), at=case.at)
     state = replace(
@@ -37,6 +36,15 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     )
     closed = record.open_bin != state_bin
     return _learned(state, case) if closed else state
+
+
+def _queue_load(case: Case) -> float | None:
+    """Load that the slope tells; a mere bound, as when first answers grow old, lowers nothing."""
+    slope = case.slope
+    if slope is None:
+        return None
+    load = case.current * max(0.0, 1.0 + slope.value)
+    return max(load, case.queue_load or 0.0) if slope.high >= MOST_SLOPE else load
 
 
 def _need(case: Case) -> float | None:
@@ -120,8 +128,10 @@ def _trial(state: State, case: Case, decision: Decision) -> Trial | None:
 
 def _attention(case: Case) -> Attention:
     estimate, plan = case.estimate, case.plan_per_replica
-    if estimate.overloaded:
+    if estimate.overloaded and case.slope is not None and case.slope.high < MOST_SLOPE:
         return Attention.OVERLOAD
+    if case.queueing:  # how fast it grows is what the next answers tell
+        return Attention.DOUBT
     if case.gate.settling_until is not None or case.gate.blind is not None or case.ask is not None:
         return Attention.DOUBT
     if estimate.load_low is None or estimate.load_high is None or not plan or estimate.load is None:

@@ -23,9 +23,11 @@ LONGEST_SECONDS = 1800.0
 """Without a successful probe overload is believed this long, no longer."""
 SLOPE_SECONDS = 300.0
 """Window of the slope: within 10 % over 300 s (policy.md §5.2)."""
-SLOPE_ANSWERED, SLOPE_WAITING = 20, 10
-"""Newest probes of either kind that enter: pairs grow with the square, and ever so many time-outs
-must not push out the answers that they are held against.
+SLOPE_ANSWERED = 20
+"""Newest answers that enter: pairs grow with the square."""
+SLOPE_WAITING = 5
+"""Time-outs that enter, from either end: the first ones say how soon the deadline was passed, the
+newest that the queue is still there.
 """
 WAITING = frozenset({FailureReason.TIMEOUT_HEADERS, FailureReason.TIMEOUT_TTFT})
 """Failures that support an overload which successful probes have shown."""
@@ -38,6 +40,13 @@ LEAST_HIGH, HIGH_SHARE = 3, 0.08
 """... less so many of the highest, or this share where that is more: a pause is not a batch."""
 FLOOR_SECONDS = 15.0
 """Shortest time since the last probe without a queue over which a wait makes a slope."""
+LEAST_GROWTH_SECONDS = 5.0
+"""The same where later time-outs say that the queue began later than that."""
+LIKELY_RATIO = math.sqrt(2.0)
+"""Median over lower bound of a slope that one answer shows: the queue began at any time since the
+last probe without one, and jumps of so many times the load are rarer with the square. Then the
+slope's chance to be over x is (bound / x) squared.
+"""
 MOST_SLOPE = 20.0
 """Steepest slope that is told apart: 21 times of capacity is beyond use."""
 ONE_SIDED = 1.64
@@ -82,6 +91,10 @@ class Overload:
     def is_shown(self) -> bool:
         """True while an overload counts as shown."""
         return self.shown_since is not None and self.streak >= SHOWN_BY
+
+
+_Point = tuple[float, float, bool]
+"""(instant of sending, wait in seconds, whether that is only a lower bound)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,11 +219,16 @@ def slope_of(
         return None
     since = max(now - SLOPE_SECONDS, overload.good_before or 0.0)
     recent = [s for s in within(samples, now=now, seconds=SLOPE_SECONDS) if s.at > since]
-    floor = _floor(recent, overload) if same_count else -1.0
     answered = [(s.at, s.ttft, False) for s in recent if s.ttft is not None]
     waiting = [(s.at, s.ended_at - s.at, True) for s in recent if s.failure in WAITING]
-    points = sorted(answered[-SLOPE_ANSWERED:] + waiting[-SLOPE_WAITING:])
+    floor = _floor(answered + waiting, overload) if same_count else -1.0
+    if len(waiting) > 2 * SLOPE_WAITING:
+        waiting = waiting[:SLOPE_WAITING] + waiting[-SLOPE_WAITING:]
+    points = sorted(answered[-SLOPE_ANSWERED:] + waiting)
     known = [index for index, point in enumerate(points) if not point[2]]
+    if same_count and len(known) == 1 and floor > 0.0:
+        least = max(floor, _by_onset(points[known[0] :], overload))
+        return Slope(value=min(MOST_SLOPE, LIKELY_RATIO * least), low=least, high=MOST_SLOPE)
     if len(points) < 3 or not known or known[0] == len(points) - 1:
         # nothing is known to come after a known one: only bounds, no order
         return Slope(value=floor, low=floor, high=MOST_SLOPE) if floor > 0.0 else None
@@ -240,22 +258,35 @@ def both(told: Slope | None, counted: Slope | None) -> Slope | None:
     return Slope(value=value, low=max(told.low, value - half), high=min(told.high, value + half))
 
 
-def _floor(recent: list[Sample], overload: Overload) -> float:
+def _floor(points: list[_Point], overload: Overload) -> float:
     """Least slope that the waits since the last probe without a queue prove; -1 for none."""
     if overload.good_before is None:
         return -1.0
-    waits = [
-        (s.ended_at - s.at if s.ttft is None else s.ttft, s.at - overload.good_before)
-        for s in recent
-        if s.ttft is not None or s.failure in WAITING
-    ]
     slopes = [
-        (wait - overload.good_ttft) / after for wait, after in waits if after >= FLOOR_SECONDS
+        (wait - overload.good_ttft) / (at - overload.good_before)
+        for at, wait, _ in points
+        if at - overload.good_before >= FLOOR_SECONDS
     ]
     return max(slopes, default=-1.0)
 
 
-_Point = tuple[float, float, bool]
+def _by_onset(points: list[_Point], overload: Overload) -> float:
+    """Least slope by one answer and the time-outs after it: -1 where they say nothing.
+
+    A queue that grows evenly from an unknown instant on and let the answer wait w at t lets a later
+    probe wait the deadline only if it began late enough, and then it grew to w in the rest. Worked:
+    10.5 s at 28 s, a time-out of 30 s at 45 s: begun after 19 s, so 1.15 s a second or more.
+    """
+    at, wait, _ = points[0]
+    if overload.good_before is None:
+        return -1.0
+    at, wait = at - overload.good_before, wait - overload.good_ttft
+    begun = 0.0
+    for later, bound, _ in points[1:]:
+        later, bound = later - overload.good_before, bound - overload.good_ttft
+        if bound > wait:
+            begun = max(begun, (bound * at - wait * later) / (bound - wait))
+    return wait / max(LEAST_GROWTH_SECONDS, at - begun)
 
 
 def _crossing(points: list[_Point], wanted: float) -> float:

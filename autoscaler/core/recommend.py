@@ -17,7 +17,7 @@ DRAIN_SECONDS = 300.0
 """
 
 
-BOUND_SECONDS = 30.0
+BOUND_SECONDS = 60.0
 """How long after a queue's first probe nothing is asked for while its growth is not known, or only
 a bound of it: one decision mostly, for a cold start takes longer and a second call would cost more;
 but no longer, for any other failure ends what was shown (SEMANTICS 3.4), and then nothing moves.
