@@ -6,7 +6,6 @@ from itertools import count
 
 from autoscaler.clock import LoopClock
 from autoscaler.core.model import Decision, Deployment, Json, ProbeResult
-from autoscaler.core.policy import Policy
 from autoscaler.core.snapshot import ReceiverView
 from autoscaler.core.words import FailureReason, Status, UntrustedReason
 from autoscaler.ports import (
@@ -206,9 +205,7 @@ class SteadyPlan:
         self._next: dict[str, float] = {}
         self._numbers = count(1)
 
-    def watch(
-        self, deployment: Deployment, decision: Decision | None, *, policy: Policy, monotonic: float
-    ) -> None:
+    def watch(self, deployment: Deployment, decision: Decision | None, *, monotonic: float) -> None:
         self._next.setdefault(deployment.id, monotonic)
 
     def unwatch(self, deployment_id: str) -> None:

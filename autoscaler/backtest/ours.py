@@ -16,9 +16,9 @@ from autoscaler.backtest.slots import View, World
 from autoscaler.backtest.trace import SLOT_SECONDS
 from autoscaler.core.model import Ask, Decision, Deployment, Notice, Observation, ProbeResult
 from autoscaler.core.policy import Policy
-from autoscaler.core.state import Attention, State
+from autoscaler.core.state import State
 from autoscaler.core.step import step
-from autoscaler.core.words import FailureReason, Status
+from autoscaler.core.words import Attention, FailureReason, Status
 
 Floats = NDArray[np.float64]
 
@@ -144,6 +144,7 @@ class Ours:
     probes: Probes
     price_per_replica_hour: float | None = 1.0
     state: State = field(default_factory=State)
+    attention: Attention = Attention.DOUBT
     ask: Ask | None = None
     decisions: list[Decision] = field(default_factory=list)
     notices: list[tuple[Notice, ...]] = field(default_factory=list)
@@ -166,7 +167,7 @@ class Ours:
             started_at=EPOCH,
         )
         outcome = step(self.state, observation, self.policy)
-        self.state = outcome.state
+        self.state, self.attention = outcome.state, outcome.decision.attention
         if self.keep:
             self.decisions.append(outcome.decision)
             self.notices.append(outcome.notices)
@@ -184,8 +185,8 @@ class Ours:
 
     def probes_wanted(self, slot: int) -> int:
         """Return how many probes to send in the slot before `slot` (SEMANTICS 2)."""
-        attention = self.state.attention
-        return slot % 2 if attention is Attention.IDLE else PROBES_PER_SLOT[attention]
+        idle = self.attention is Attention.IDLE
+        return slot % 2 if idle else PROBES_PER_SLOT[self.attention]
 
 
 def unanswered(number: int, at: float) -> ProbeResult:

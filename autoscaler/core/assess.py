@@ -11,8 +11,9 @@ from autoscaler.core.intake import alpha_of, engine_of, idle_ttft, is_counted, l
 from autoscaler.core.learned import Learning
 from autoscaler.core.line import Line, objectives_of
 from autoscaler.core.model import Estimate, Observation
-from autoscaler.core.overload import SLOPE_SECONDS, Slope, both, plateau, slope_of
+from autoscaler.core.overload import plateau
 from autoscaler.core.policy import Policy
+from autoscaler.core.slope import SLOPE_SECONDS, Slope, both, slope_of
 from autoscaler.core.state import State
 from autoscaler.core.window import Sample, within
 

@@ -12,8 +12,8 @@ from autoscaler.core.counts import Hand
 from autoscaler.core.estimate import INTERVAL
 from autoscaler.core.line import Line
 from autoscaler.core.model import Ask, Estimate, Observation, Step
-from autoscaler.core.overload import Slope
 from autoscaler.core.policy import Policy
+from autoscaler.core.slope import Slope
 from autoscaler.core.words import Reason
 
 

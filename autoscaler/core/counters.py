@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from autoscaler.core.model import Observation, Signal
-from autoscaler.core.overload import ONE_SIDED, Slope
+from autoscaler.core.slope import ONE_SIDED, Slope
 from autoscaler.core.words import Measure
 
 LONGEST_TALLY_SECONDS = 240.0

@@ -41,7 +41,7 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
         queueing=state.overload.is_suspected or seen.recovering,
         headroom=in_force(state.calibration, policy),
         hold_seconds=hold,
-        held_highest=kept[0][1] if kept else 1,
+        held_highest=kept[0][1] if kept else base,
         held_until=blocking[-1] + hold if blocking else None,
         settled_for=observation.at - (counts.settled_at or 0.0),
         hand=counts.hand,

@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass, field
 
-from autoscaler.core.curve import TRUSTED_SIGMA, Curve
+from autoscaler.core.curve import Curve
 from autoscaler.core.hearing import Ear
 from autoscaler.core.level import Level
-from autoscaler.core.pairs import Pairs, Rates, rate_at, rates_of, span
+from autoscaler.core.pairs import Pairs, Rates, rate_at, rates_of
 
 FULL_SHARE = 0.8
 """Of what is heard of such a full replica, the part that is prompts: there 15 to 35 % too many were
@@ -14,10 +14,6 @@ heard on GPU steps (real-engines.md §7.3), and the line to it is as uncertain t
 """
 SURE_SIGMA = 0.4
 """Deviation of ln alpha from which the line's alpha is not used: nothing is known of it."""
-TRUSTED_SPAN = 1.25
-"""How far latency must have gone for the line to fix alpha. At a constant load the scatter of
-minutes gives a line as well, and it is none; but there what is heard does not follow it either.
-"""
 
 
 def _plain(ratio: float) -> float:
@@ -48,6 +44,11 @@ class Learning:
     """
     audible: bool = False
     """True if what is heard follows the load."""
+    fixes_alpha: bool = False
+    """True if the line alone vouches for alpha: latency went far enough once since the mix last
+    changed, and the line is still sharp. At a constant load it stays true for days: nothing says
+    otherwise.
+    """
     faint: bool = False
     """True if it does, but more steeply: it fixes the plain line, which then stands for itself."""
     counted_above: float = 0.0
@@ -88,14 +89,3 @@ class Learning:
         if self.curve is None or not self.audible or self.curve.alpha_sigma > SURE_SIGMA:
             return None
         return self.curve.alpha * math.exp(self.drift)
-
-    @property
-    def fixes_alpha(self) -> bool:
-        """True if the line alone vouches for alpha."""
-        curve = self.curve
-        return (
-            curve is not None
-            and self.audible
-            and curve.alpha_sigma < TRUSTED_SIGMA
-            and span(self.pairs) >= TRUSTED_SPAN
-        )

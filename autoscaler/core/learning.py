@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 
 from autoscaler.core.chunk import Chunk, chunk_of
-from autoscaler.core.curve import fitted
+from autoscaler.core.curve import TRUSTED_SIGMA, Curve, fitted
 from autoscaler.core.hearing import is_faint, sensitivity
 from autoscaler.core.learned import PLAIN, Learning
 from autoscaler.core.level import followed
@@ -23,6 +23,7 @@ from autoscaler.core.pairs import (
     rate_at,
     rates_of,
     reach,
+    span,
 )
 from autoscaler.core.window import Sample
 
@@ -64,6 +65,10 @@ SURPRISE = 9.0
 """Squared deviation, in variances, from which a chunk is not drift."""
 CHANGED = 3
 """Surprises in a row from which the mix counts as changed."""
+TRUSTED_SPAN = 1.25
+"""How far latency must have gone for the line to fix alpha. At a constant load the scatter of
+minutes gives a line as well, and it is none; but there what is heard does not follow it either.
+"""
 OTHER_EAR = 2.0
 """While nothing is audible: factor by which the ear's threshold moves until what was counted before
 is void. A young ear counts mere jitter, and hundreds of such counts at the lowest latency would
@@ -155,6 +160,7 @@ def _begun_anew(learning: Learning, now: float) -> Learning:
         curve=None,
         full_prompts=0.0,
         full_seconds=0.0,
+        fixes_alpha=False,
         counted_above=0.0,
         chunk_from=now,
     )
@@ -182,7 +188,21 @@ def _fitted(learning: Learning, now: float, given_alpha: float | None) -> Learni
     rates = PLAIN
     if curve is not None and audible:
         rates = rates_of(Pairs() if faint else learning.pairs, curve.rate, curve.alpha)
-    return replace(learning, curve=curve, audible=audible, faint=faint, rates=rates, fitted_at=now)
+    return replace(
+        learning,
+        curve=curve,
+        audible=audible,
+        fixes_alpha=audible and _fixes_alpha(learning, curve),
+        faint=faint,
+        rates=rates,
+        fitted_at=now,
+    )
+
+
+def _fixes_alpha(learning: Learning, curve: Curve | None) -> bool:
+    if curve is None or curve.alpha_sigma >= TRUSTED_SIGMA:
+        return False
+    return learning.fixes_alpha or span(learning.pairs) >= TRUSTED_SPAN
 
 
 def _drifted(learning: Learning, chunk: Chunk) -> Learning:
@@ -219,6 +239,7 @@ def _surprised(learning: Learning) -> Learning:
         pairs=faded(learning.pairs, FORGOTTEN_EVENTS),
         full_prompts=0.0,
         full_seconds=0.0,
+        fixes_alpha=False,
         mixes=learning.mixes + 1,
         surprises=0,
         fitted_at=0.0,

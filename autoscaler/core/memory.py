@@ -7,11 +7,12 @@ from autoscaler.core.case import Case
 from autoscaler.core.forecast import Terms, judged
 from autoscaler.core.limits import ceiling_of, floor_of
 from autoscaler.core.model import Decision
-from autoscaler.core.overload import MOST_SLOPE, told
+from autoscaler.core.overload import told
 from autoscaler.core.predict import predicted_itl
 from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
-from autoscaler.core.state import Attention, State
+from autoscaler.core.slope import MOST_SLOPE
+from autoscaler.core.state import State
 from autoscaler.core.trial import Trial
 from autoscaler.core.words import Verdict
 
@@ -31,7 +32,6 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
         blind_since=since if blind else None,
         trial=_trial(state, case, decision),
         shadow=shadowed(state.shadow, case, decision, recommended),
-        attention=_attention(case),
         record=record,
     )
     closed = record.open_bin != state_bin
@@ -99,8 +99,10 @@ def _wanted(state: State, case: Case, recommended: int) -> tuple[tuple[float, in
     elif recommended < case.base and load is not None and plan:
         others = (one.count for one in case.proposals if one.rule != "slo_model")
         count = max(whole(load / plan), *others, 1)
-    kept = [one for one in state.wanted if one[0] > case.at - case.hold_seconds and one[1] > count]
-    return (*kept, (case.at, count))
+    within = [one for one in state.wanted if one[0] > case.at - case.hold_seconds]
+    if not within:  # a hold begins where the looking does
+        count = max(count, case.base)
+    return (*(one for one in within if one[1] > count), (case.at, count))
 
 
 def _trial(state: State, case: Case, decision: Decision) -> Trial | None:
@@ -124,22 +126,3 @@ def _trial(state: State, case: Case, decision: Decision) -> Trial | None:
             predicted, case.estimate.itl_seconds * case.current / max(1, decision.ask)
         ),
     )
-
-
-def _attention(case: Case) -> Attention:
-    estimate, plan = case.estimate, case.plan_per_replica
-    if estimate.overloaded and case.slope is not None and case.slope.high < MOST_SLOPE:
-        return Attention.OVERLOAD
-    if case.queueing:  # how fast it grows is what the next answers tell
-        return Attention.DOUBT
-    if case.gate.settling_until is not None or case.gate.blind is not None or case.ask is not None:
-        return Attention.DOUBT
-    if estimate.load_low is None or estimate.load_high is None or not plan or estimate.load is None:
-        return Attention.DOUBT
-    low, high = estimate.load_low / plan, estimate.load_high / plan
-    edge_up = case.base * (1.0 + case.policy.tolerance_ratio)
-    if low <= edge_up <= high or (case.base > 1 and low <= case.base - 1 <= high):
-        return Attention.DOUBT
-    if estimate.load / plan > 0.9 * case.base:
-        return Attention.DOUBT
-    return Attention.IDLE if high < 0.3 * case.base else Attention.STEADY

@@ -7,8 +7,8 @@ upwards costs a replica for a while, one downwards costs the users.
 from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
-from autoscaler.core.overload import Slope
 from autoscaler.core.record import whole
+from autoscaler.core.slope import Slope
 from autoscaler.core.words import Reason
 
 DRAIN_SECONDS = 300.0

@@ -6,7 +6,6 @@ that a restart or a replay goes on as if nothing had happened.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from autoscaler.core.alpha import Alpha
 from autoscaler.core.balance import Balance
@@ -26,18 +25,6 @@ from autoscaler.core.waits import Waits
 from autoscaler.core.window import Sample
 
 STATE_VERSION = 1
-
-
-class Attention(StrEnum):
-    """How closely the deployment wants to be probed now (SEMANTICS §2); the prober's cadence."""
-
-    IDLE = "idle"
-    """Idle and steady: twice the interval will do."""
-    STEADY = "steady"
-    DOUBT = "doubt"
-    """The interval of the estimate holds the threshold, or settling, or near the SLO: a third."""
-    OVERLOAD = "overload"
-    """The slope of TTFT is the only signal: every interval, two in flight, short profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +74,6 @@ class State:
     """The need of the last two weeks."""
     forecast: Forecast = field(default_factory=Forecast)
     calibration: Calibration = field(default_factory=Calibration)
-    attention: Attention = Attention.STEADY
     shadow: Shadow | None = None
     """None before the first decision."""
 

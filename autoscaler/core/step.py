@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from autoscaler.core import gates, limits, rules
 from autoscaler.core.assess import assessed
+from autoscaler.core.attention import attention_of
 from autoscaler.core.case import Case, Rule
 from autoscaler.core.facts import case_of
 from autoscaler.core.intake import taken_in
@@ -113,6 +114,7 @@ def _decision(case: Case, steps: tuple[Step, ...], recommended: int) -> Decision
         ),
         ask=target if asks else None,
         held_until=_held_until(case, reason),
+        attention=attention_of(case),
     )
 
 

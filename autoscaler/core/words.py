@@ -25,6 +25,20 @@ class Mode(StrEnum):
     ACTIVE = "active"
 
 
+class Attention(StrEnum):
+    """How closely a deployment wants to be probed now (SEMANTICS §2)."""
+
+    IDLE = "idle"
+    """Idle and steady: twice the interval will do."""
+    STEADY = "steady"
+    DOUBT = "doubt"
+    """The interval of the estimate holds the threshold, or settling, or near the SLO, or a queue
+    whose growth is not known: a third of the interval.
+    """
+    OVERLOAD = "overload"
+    """The slope of TTFT is the only signal: every interval, two in flight, short profile."""
+
+
 class Verdict(StrEnum):
     """The outcome of one decision. `blind` (cannot see) is never the same as `hold` (no change)."""
 

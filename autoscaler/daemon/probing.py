@@ -69,12 +69,7 @@ class Probing:
         if target is None:
             self._parts.plan.unwatch(watched.id)
             return
-        self._parts.plan.watch(
-            target,
-            watched.decision,
-            policy=self._live.policy_for(target),
-            monotonic=self._parts.clock.monotonic(),
-        )
+        self._parts.plan.watch(target, watched.decision, monotonic=self._parts.clock.monotonic())
 
     async def probe_now(self, watched: Watched) -> tuple[ProbeResult, dict[str, Json]]:
         """Probe once, now, and return the result and the whole story of it."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from autoscaler.core.model import Decision, Deployment, Json, ProbeResult, Signal
-from autoscaler.core.policy import Policy
 
 
 class Prober(Protocol):
@@ -107,9 +106,7 @@ class Due:
 class ProbePlan(Protocol):
     """When to probe what: an open loop on a jittered grid. Pure; both clocks are handed in."""
 
-    def watch(
-        self, deployment: Deployment, decision: Decision | None, *, policy: Policy, monotonic: float
-    ) -> None:
+    def watch(self, deployment: Deployment, decision: Decision | None, *, monotonic: float) -> None:
         """Keep probing `deployment`, at the pace that its latest decision asks for."""
         ...
 

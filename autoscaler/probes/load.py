@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from autoscaler.probes.cadence import PACES, Cadence
+from autoscaler.core.words import Attention
+from autoscaler.probes.cadence import PACES
 from autoscaler.probes.config import ScheduleConfig
 
 USUAL_BATCH: Final = 64
@@ -24,13 +25,13 @@ class AddedLoad:
 
 
 def added_load(
-    config: ScheduleConfig, cadence: Cadence = Cadence.STEADY, *, batch: int | None = None
+    config: ScheduleConfig, attention: Attention = Attention.STEADY, *, batch: int | None = None
 ) -> AddedLoad:
-    """The load at a cadence. Output is at most the longest probe's and at most the budget's.
+    """The load at an attention. Output is at most the longest probe's and at most the budget's.
 
     A worked number: every 15 s, one second of stream in a batch of 64: 1/15/64 = 0.1 %.
     """
-    pace = PACES[cadence]
+    pace = PACES[attention]
     probes = output = prompt = busy = 0.0
     for profile in config.profiles:
         if pace.short_only and profile.interval_seconds is not None:

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from autoscaler.core.model import Decision, Deployment
-from autoscaler.core.policy import Policy
 from autoscaler.ports import Due, Meter
-from autoscaler.probes.cadence import PACES, Pace, cadence_of
+from autoscaler.probes.cadence import Pace, pace_of
 from autoscaler.probes.config import LIVENESS, SHORT, Profile, ScheduleConfig
 
 LATE_SECONDS: Final = 1.0
@@ -83,11 +82,9 @@ class ProbeSchedule:
         self._numbers = 0
         self.counts = Counts()
 
-    def watch(
-        self, deployment: Deployment, decision: Decision | None, *, policy: Policy, monotonic: float
-    ) -> None:
+    def watch(self, deployment: Deployment, decision: Decision | None, *, monotonic: float) -> None:
         """Keep probing `deployment`, at the pace that its latest decision asks for."""
-        pace = PACES[cadence_of(decision, policy)]
+        pace = pace_of(decision)
         plan = self._plans.get(deployment.id)
         if plan is None:
             plan = self._plans[deployment.id] = _Plan(deployment.name, pace)

@@ -20,7 +20,6 @@ import uvloop
 
 from autoscaler.clock import SystemClock
 from autoscaler.core.model import Decision, Deployment, Estimate, ProbeResult
-from autoscaler.core.policy import Policy
 from autoscaler.core.words import Reason, Status, Verdict
 from autoscaler.probes.completion import CompletionProber
 from autoscaler.probes.config import SHORT, ProbeConfig, ScheduleConfig
@@ -114,7 +113,7 @@ class Driver:
         steady = _steady_decision()
         began = self.clock.monotonic()
         for deployment in self.fleet.values():
-            plan.watch(deployment, steady, policy=Policy(), monotonic=began)
+            plan.watch(deployment, steady, monotonic=began)
         while (now := self.clock.monotonic()) < began + self.arguments.seconds:
             for due in plan.due(now, now=self.clock.now()):
                 self.schedule_lag.append(self.clock.now() - due.scheduled_at)

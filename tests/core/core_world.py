@@ -16,9 +16,9 @@ from autoscaler.core.model import (
     Signal,
 )
 from autoscaler.core.policy import Policy
-from autoscaler.core.state import Attention, State
+from autoscaler.core.state import State
 from autoscaler.core.step import Outcome, step
-from autoscaler.core.words import FailureReason, Mode, Status
+from autoscaler.core.words import Attention, FailureReason, Mode, Status
 
 START = 1_800_000_000.0
 MINUTE = 60.0
@@ -98,6 +98,7 @@ class World:
     backlog: float = 0.0
     ask: Ask | None = None
     state: State = field(default_factory=State)
+    attention: Attention = Attention.DOUBT
     outcomes: list[Outcome] = field(default_factory=list)
     puts: list[tuple[float, int]] = field(default_factory=list)
     orders: Orders = field(default_factory=Orders)
@@ -130,7 +131,7 @@ class World:
                 self._due = self.t + self._interval() * self.random.uniform(0.7, 1.3)
         observation = self.observe(tuple(probes))
         outcome = step(self.state, observation, self.policy)
-        self.state = outcome.state
+        self.state, self.attention = outcome.state, outcome.decision.attention
         self.outcomes.append(outcome)
         if outcome.decision.ask is not None:
             self.put(outcome.decision.ask)
@@ -174,7 +175,7 @@ class World:
             Attention.STEADY: 15.0,
             Attention.DOUBT: 5.0,
             Attention.OVERLOAD: 7.5,
-        }[self.state.attention]
+        }[self.attention]
 
     def _flow(self, seconds: float) -> None:
         excess = self.load(self.t) - self.replicas

@@ -16,8 +16,8 @@ from autoscaler.core.estimate import CONTRADICTION, Reading, joined
 from autoscaler.core.learned import PLAIN
 from autoscaler.core.line import Line, Objectives
 from autoscaler.core.model import Observation, ProbeResult, Signal
-from autoscaler.core.overload import Slope, both
 from autoscaler.core.policy import Policy
+from autoscaler.core.slope import Slope, both
 from autoscaler.core.state import State, decode_state, encode_state
 from autoscaler.core.words import Measure
 

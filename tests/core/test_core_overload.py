@@ -7,8 +7,9 @@ import pytest
 from core_world import START, World
 
 from autoscaler.core.assess import CAP_PRIOR, cap_of
-from autoscaler.core.overload import MOST_SLOPE, Overload, followed, slope_of, told, watched
+from autoscaler.core.overload import Overload, followed, told, watched
 from autoscaler.core.policy import Policy, Slo
+from autoscaler.core.slope import MOST_SLOPE, slope_of
 from autoscaler.core.state import State
 from autoscaler.core.window import Sample
 from autoscaler.core.words import FailureReason, Mode

@@ -15,10 +15,11 @@ from autoscaler.core.forecast import Forecast, judged, raised, season, trend
 from autoscaler.core.forecast import Terms as ForecastTerms
 from autoscaler.core.headroom import Calibration, calibrated, replayed
 from autoscaler.core.headroom import Terms as HeadroomTerms
-from autoscaler.core.overload import Overload, Slope, followed, slope_of
+from autoscaler.core.overload import Overload, followed
 from autoscaler.core.policy import Schedule
 from autoscaler.core.record import BIN_SECONDS, MOST_BINS, Record, recorded, whole
 from autoscaler.core.replay import differences, read_observations, replay
+from autoscaler.core.slope import Slope, slope_of
 from autoscaler.core.state import State
 from autoscaler.core.window import Sample
 from autoscaler.core.words import FailureReason, Reason

@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.core.model import Decision, Estimate
-from autoscaler.core.policy import Policy, Slo
-from autoscaler.core.words import Reason, Verdict
+from autoscaler.core.words import Attention, Reason, Verdict
 from autoscaler.ports import Due
-from autoscaler.probes.cadence import Cadence, cadence_of
 from autoscaler.probes.config import LIVENESS, LONG, SHORT, Match, ScheduleConfig
 from autoscaler.probes.load import added_load
 from autoscaler.probes.schedule import ProbeSchedule
@@ -34,9 +32,7 @@ class Skips:
         raise AssertionError(f"the schedule must not call {name}")
 
 
-def decided(
-    *, reason: Reason = Reason.WITHIN_TOLERANCE, verdict: Verdict = Verdict.HOLD, **estimate: object
-) -> Decision:
+def decided(attention: Attention) -> Decision:
     return Decision(
         at=0.0,
         deployment_id="dep-1",
@@ -44,17 +40,19 @@ def decided(
         current=2,
         recommended=2,
         target=2,
-        verdict=verdict,
-        reason=reason,
+        verdict=Verdict.HOLD,
+        reason=Reason.WITHIN_TOLERANCE,
         because="",
         steps=(),
-        estimate=Estimate(at=0.0, **estimate),  # type: ignore[arg-type]  # a builder's fields
+        estimate=Estimate(at=0.0),
+        attention=attention,
     )
 
 
-STEADY = decided(rho=0.4)
-IDLE = decided(rho=0.02, rho_high=0.05)
-OVERLOAD = decided(overloaded=True)
+STEADY = decided(Attention.STEADY)
+DOUBT = decided(Attention.DOUBT)
+IDLE = decided(Attention.IDLE)
+OVERLOAD = decided(Attention.OVERLOAD)
 
 
 class Story:
@@ -69,9 +67,7 @@ class Story:
         self.running: list[tuple[float, Due]] = []
 
     def watch(self, decision: Decision | None = STEADY, id: str = "dep-1") -> None:  # noqa: A002  # as the field is called
-        self.plan.watch(
-            deployment("", id=id, name=id), decision, policy=Policy(), monotonic=self.at
-        )
+        self.plan.watch(deployment("", id=id, name=id), decision, monotonic=self.at)
 
     def run(self, seconds: float) -> list[float]:
         """Send whatever is due for a while; returns the instants of sends."""
@@ -95,8 +91,8 @@ def gaps(instants: list[float]) -> list[float]:
 
 @pytest.mark.parametrize(
     ("decision", "interval"),
-    [(STEADY, 15.0), (IDLE, 30.0), (None, 5.0), (decided(reason=Reason.SETTLING), 5.0)],
-    ids=["steady", "idle", "nothing known", "settling"],
+    [(STEADY, 15.0), (IDLE, 30.0), (None, 5.0), (DOUBT, 5.0)],
+    ids=["steady", "idle", "nothing known", "in doubt"],
 )
 def test_the_interval_follows_the_decision(decision: Decision | None, interval: float) -> None:
     story = Story()
@@ -239,36 +235,13 @@ def test_whatever_happens_every_place_on_the_grid_is_accounted_for(
     assert story.plan.counts.sent == len(story.sent)
 
 
-@pytest.mark.parametrize(
-    ("decision", "policy", "cadence"),
-    [
-        (None, Policy(), Cadence.DOUBT),
-        (STEADY, Policy(), Cadence.STEADY),
-        (IDLE, Policy(), Cadence.IDLE),
-        (decided(rho=0.02, verdict=Verdict.BLIND), Policy(), Cadence.STEADY),
-        (OVERLOAD, Policy(), Cadence.OVERLOAD),
-        (decided(reason=Reason.PENDING), Policy(), Cadence.DOUBT),
-        (decided(load_low=1.4, load_high=1.7, capacity_per_replica=0.8), Policy(), Cadence.DOUBT),
-        (decided(load_low=1.4, load_high=1.5, capacity_per_replica=0.8), Policy(), Cadence.STEADY),
-        (decided(itl_seconds=0.05, alpha_seconds=0.02), Policy(), Cadence.DOUBT),
-        (decided(itl_seconds=0.04, alpha_seconds=0.02), Policy(), Cadence.STEADY),
-        (decided(itl_seconds=0.045), Policy(slo=Slo(itl_seconds=0.05)), Cadence.DOUBT),
-        (decided(ttft_seconds=0.9), Policy(slo=Slo(ttft_seconds=1.0)), Cadence.DOUBT),
-    ],
-)
-def test_doubt_settling_and_nearness_quicken_the_pace(
-    decision: Decision | None, policy: Policy, cadence: Cadence
-) -> None:
-    assert cadence_of(decision, policy) is cadence
-
-
 def test_the_added_load_is_bounded_and_small() -> None:
     config = ScheduleConfig()
     steady = added_load(config)
     assert steady.probes_per_minute == pytest.approx(4.2)
     assert steady.output_tokens_per_minute <= 600
     assert steady.share_of_replica < 0.002
-    doubt = added_load(config, Cadence.DOUBT)
+    doubt = added_load(config, Attention.DOUBT)
     assert doubt.output_tokens_per_minute == 600
-    assert added_load(config, Cadence.OVERLOAD).probes_per_minute == pytest.approx(4.0)
+    assert added_load(config, Attention.OVERLOAD).probes_per_minute == pytest.approx(4.0)
     assert added_load(config, batch=1).share_of_replica < 0.1

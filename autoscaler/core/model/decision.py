@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoscaler.core.words import Reason, Verdict
+from autoscaler.core.words import Attention, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,8 @@ class Decision:
     """The count to ask the platform for now; None = no call (also in advisory mode)."""
     held_until: float | None = None
     """When the gate that held this decision opens; None if none, or unknown."""
+    attention: Attention = Attention.STEADY
+    """How closely to probe until the next decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
