@@ -8,7 +8,6 @@ from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
 from autoscaler.core.record import whole
-from autoscaler.core.slope import Slope
 from autoscaler.core.words import Reason
 
 DRAIN_SECONDS = 300.0
@@ -16,11 +15,12 @@ DRAIN_SECONDS = 300.0
 §2.12), before probes that only time out call for still more.
 """
 
-
-BOUND_SECONDS = 60.0
-"""How long after a queue's first probe nothing is asked for while its growth is not known, or only
-a bound of it: one decision mostly, for a cold start takes longer and a second call would cost more;
-but no longer, for any other failure ends what was shown (SEMANTICS 3.4), and then nothing moves.
+YOUNG_SECONDS = 60.0
+"""How long a queue must have stood before anything is asked for. Most are bursts that are over
+before a replica could start: what has lasted so long is likely to last as long again, and a cold
+start is longer. By then a second answer mostly tells how fast it grows, so one call asks for the
+final size. No longer, for any other failure ends what was shown (SEMANTICS 3.4), and then nothing
+moves.
 """
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
@@ -108,7 +108,7 @@ def _has_room(case: Case) -> bool:
 def overload(case: Case) -> Proposal | None:
     """A queue that grows: the slope of TTFT says by how much (E2)."""
     plan, slope = case.plan_per_replica, case.slope
-    if not case.estimate.overloaded or plan is None:
+    if not case.estimate.overloaded or plan is None or _is_young(case):
         return None
     if slope is None and case.queue_load is not None and case.queue_load > case.current * plan:
         count = whole(case.queue_load / plan)
@@ -116,14 +116,12 @@ def overload(case: Case) -> Proposal | None:
             f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
         )
     elif slope is None:
-        if case.settled_for < _drain_seconds(case) or case.ask is not None or _is_young(case):
-            return None  # what was asked for has had no time to show, or the queue itself
+        if case.settled_for < _drain_seconds(case) or case.ask is not None:
+            return None  # what was asked for has had no time to show
         count = case.current + max(1, case.current // 2)
         because = "users queue, and probes only time out: by how much too many is not known"
     elif slope.value < 0.0 or (slope.low <= 0.0 and case.settled_for < DRAIN_SECONDS):
         return None  # the queue drains, or has not yet had the time to
-    elif _is_but_a_bound(case, slope):
-        return None  # another answer or two, and one call asks for the final size
     else:
         load = case.current * (1.0 + slope.value)
         count = max(case.current + 1, whole(load / plan))
@@ -141,13 +139,8 @@ def overload(case: Case) -> Proposal | None:
     )
 
 
-def _is_but_a_bound(case: Case, slope: Slope) -> bool:
-    """True while a young queue has shown how fast it grows at least, and nothing more."""
-    return _is_young(case) and slope.value <= slope.low
-
-
 def _is_young(case: Case) -> bool:
-    return case.queue_since is not None and case.at - case.queue_since < BOUND_SECONDS
+    return case.queue_since is not None and case.at - case.queue_since < YOUNG_SECONDS
 
 
 def _drain_seconds(case: Case) -> float:

@@ -112,7 +112,7 @@ def _loaded(policy: Policy, **money: float) -> Outcome:
     world = World(
         load=lambda t: 0.5 + t / 600, policy=replace(policy, mode=Mode.ADVISORY), price=2.0
     )
-    world.run(5 * MINUTE + 45)
+    world.run(7 * MINUTE)
     probes = (probe(START + world.t - 5, itl=0.06, ttft=3.0),)
     observation = replace(world.observe(probes), **money)  # type: ignore[arg-type]
     return step(world.state, observation, policy)

@@ -73,7 +73,7 @@ def test_the_transition_of_our_own_ask_may_be_asked_beyond() -> None:
     world.run(1800)
     asked = Ask(count=3, from_count=2, asked_at=START + 1790.0, outcome="accepted")
     world.ask, world.status = asked, Status.INITIALIZING
-    world.run(60)
+    world.run(90)
     assert counts(world)
     assert min(counts(world)) > 3
 
