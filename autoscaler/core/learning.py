@@ -61,6 +61,8 @@ MOST_DRIFT = 0.7
 """Largest drift, as a logarithm: beyond a factor of 2 it is another engine."""
 LATENCY_SIGMA = 0.03
 """Scatter of a chunk's ITL about the line, as a logarithm."""
+FAINT_SIGMA = 0.15
+"""The same where the ear is faint: what it misses changes with the load."""
 SURPRISE = 9.0
 """Squared deviation, in variances, from which a chunk is not drift."""
 CHANGED = 3
@@ -220,12 +222,15 @@ def _drifted(learning: Learning, chunk: Chunk) -> Learning:
     low = log_ratio_at(learning.rates, rate * math.exp(-step))
     expected = 0.5 * (high + low)
     scatter = chunk.noise if learning.exact else 0.0  # else that of the count outweighs it
-    noise = (0.5 * (high - low)) ** 2 + LATENCY_SIGMA**2 + scatter
+    own = FAINT_SIGMA if learning.faint else LATENCY_SIGMA
+    noise = (0.5 * (high - low)) ** 2 + own**2 + scatter
     before = learning.drift * DRIFT_FADE
     gap = math.log(chunk.itl / curve.alpha) - before - expected
     spread = learning.drift_variance + DRIFT_SIGMA**2
     if gap * gap > SURPRISE * (spread + noise):
         return _surprised(learning)
+    if learning.faint:  # the line went through the same counts, and would follow its own error
+        return replace(learning, drift=before, surprises=0)
     gain = spread / (spread + noise)
     drift = max(-MOST_DRIFT, min(MOST_DRIFT, before + gain * gap))
     return replace(learning, drift=drift, drift_variance=(1.0 - gain) * spread, surprises=0)
