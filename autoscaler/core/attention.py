@@ -26,13 +26,20 @@ def attention_of(case: Case) -> Attention:
 
 def _by_load(case: Case) -> Attention:
     """The pace that the interval of the load asks for."""
-    estimate, plan = case.estimate, case.plan_per_replica
-    if estimate.load_low is None or estimate.load_high is None or not plan or estimate.load is None:
+    low, need, high = (_staffed(case, load) for load in _loads(case))
+    if low is None or need is None or high is None:
         return Attention.DOUBT
-    low, high = estimate.load_low / plan, estimate.load_high / plan
     edge_up = case.base * (1.0 + case.policy.tolerance_ratio)
     if low <= edge_up <= high or (case.base > 1 and low <= case.base - 1 <= high):
         return Attention.DOUBT
-    if estimate.load / plan > NEAR_SHARE * case.base:
+    if need > NEAR_SHARE * case.base:
         return Attention.DOUBT
     return Attention.IDLE if high < IDLE_SHARE * case.base else Attention.STEADY
+
+
+def _loads(case: Case) -> tuple[float | None, float | None, float | None]:
+    return case.estimate.load_low, case.estimate.load, case.estimate.load_high
+
+
+def _staffed(case: Case, load: float | None) -> float | None:
+    return None if load is None else case.staffed(load)

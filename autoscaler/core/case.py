@@ -14,6 +14,7 @@ from autoscaler.core.line import Line
 from autoscaler.core.model import Ask, Estimate, Observation, Step
 from autoscaler.core.policy import Policy
 from autoscaler.core.slope import Slope
+from autoscaler.core.staffing import staffed
 from autoscaler.core.words import Reason
 
 
@@ -110,11 +111,12 @@ class Case:
         """The instant of the decision."""
         return self.observation.at
 
-    @property
-    def plan_per_replica(self) -> float | None:
-        """Load planned for one replica: its capacity within the objectives x head-room."""
+    def staffed(self, load: float) -> float | None:
+        """Replicas, unrounded, for a load in the estimate's unit; None while the capacity of one
+        within the objectives is not known.
+        """
         capacity = self.estimate.capacity_per_replica
-        return None if capacity is None else capacity * self.headroom
+        return None if capacity is None else staffed(load / capacity, self.headroom)
 
     @property
     def tolerance(self) -> float:

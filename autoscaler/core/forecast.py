@@ -9,6 +9,7 @@ each closed bin: what was foretold a cold start ago, against what came.
 from dataclasses import dataclass, replace
 
 from autoscaler.core.record import BIN_SECONDS, Record, whole
+from autoscaler.core.staffing import staffed
 
 DAY_BINS = 288
 TREND_BINS = 6
@@ -147,7 +148,7 @@ def _scored(
 
 def _loss(planned: float, came: float, terms: Terms) -> float:
     """Replicas paid for, and each one missing at the price that holds the attainment."""
-    count = whole(planned / terms.headroom)
+    count = whole(staffed(planned, terms.headroom))
     price = MISS_PRICE * 0.02 / max(1e-3, 1.0 - terms.attainment)
     return count + price * max(0.0, came - count)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from autoscaler.core.policy import Policy
 from autoscaler.core.record import BIN_SECONDS, Record, whole
+from autoscaler.core.staffing import staffed
 
 STEP = 0.05
 LEAST, MOST = 0.6, 1.0
@@ -108,10 +109,11 @@ def replayed(past: Sequence[tuple[float, float]], terms: Terms, headroom: float)
         if asked and cold <= 0:
             count, asked = asked, 0
         cold -= 1
-        wants = [*wants[-hold + 1 :], whole(mean / headroom)]
+        wants = [*wants[-hold + 1 :], whole(staffed(mean, headroom))]
         base = asked or count
-        if peak / headroom > base * (1.0 + terms.tolerance) and base < terms.most:
-            asked, cold = min(terms.most, whole(peak / headroom)), delay
+        wanted = staffed(peak, headroom)
+        if wanted > base * (1.0 + terms.tolerance) and base < terms.most:
+            asked, cold = min(terms.most, whole(wanted)), delay
         elif not asked:
             count = max(terms.least, min(count, max(wants)))
         served += mean * _met(mean, count, terms)

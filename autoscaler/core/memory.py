@@ -92,13 +92,14 @@ def _wanted(state: State, case: Case, recommended: int) -> tuple[tuple[float, in
     Unseen and pending steps want what is there. Seen ones want what the mean of the load needs: its
     upper end is asked only of the step that goes down, else the hold would ask for it twice.
     """
-    gate, load, plan = case.gate, case.estimate.load, case.plan_per_replica
+    gate, load = case.gate, case.estimate.load
+    need = None if load is None else case.staffed(load)
     count = recommended
     if gate.blind is not None or gate.closed is not None or case.ask is not None:
         count = max(recommended, case.base)
-    elif recommended < case.base and load is not None and plan:
+    elif recommended < case.base and need is not None:
         others = (one.count for one in case.proposals if one.rule != "slo_model")
-        count = max(whole(load / plan), *others, 1)
+        count = max(whole(need), *others, 1)
     within = [one for one in state.wanted if one[0] > case.at - case.hold_seconds]
     if not within:  # a hold begins where the looking does
         count = max(count, case.base)

@@ -8,6 +8,7 @@ from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
 from autoscaler.core.record import whole
+from autoscaler.core.staffing import staffed
 from autoscaler.core.words import Reason
 
 DRAIN_SECONDS = 300.0
@@ -35,45 +36,19 @@ def proposals(case: Case) -> tuple[Proposal, ...]:
 
 def slo_model(case: Case) -> Proposal | None:
     """The objectives, inverted to a load per replica."""
-    estimate, plan = case.estimate, case.plan_per_replica
-    load, high = estimate.load, estimate.load_high
-    if load is None or high is None or plan is None:
+    load, high = case.estimate.load, case.estimate.load_high
+    if load is None or high is None:
         return None
-    need, need_high = load / plan, high / plan
-    if need > case.base and case.queueing:
-        because = (
-            "a queue was seen: its slope tells more than latencies that stand at their plateau"
-        )
+    need, need_high = case.staffed(load), case.staffed(high)
+    if need is None or need_high is None:
+        return None
+    if need > case.base and (held := _held_back(case)) is not None:
+        reason, because = held
         return Proposal(
-            rule="slo_model",
-            count=case.base,
-            need=None,
-            reason=Reason.PENDING,
-            because=because,
-        )
-    if need > case.base and case.line is not None and case.line.objectives.itl is None:
-        because = "the latency objective is set aside: only a queue calls for more"
-        return Proposal(
-            rule="slo_model",
-            count=case.base,
-            need=None,
-            reason=Reason.INFEASIBLE_SLO,
-            because=because,
-        )
-    if need > case.base and not case.is_trusted and _has_room(case):
-        because = (
-            "the latency has room to what was written; a load by an alpha that is not trusted calls"
-            " for no more"
-        )
-        return Proposal(
-            rule="slo_model",
-            count=case.base,
-            need=None,
-            reason=Reason.WITHIN_TOLERANCE,
-            because=because,
+            rule="slo_model", count=case.base, need=None, reason=reason, because=because
         )
     if need > case.base:
-        because = f"load {load:.2f} needs {need:.2f} replicas at {plan:.2f} each"
+        because = f"load {load:.2f} needs {need:.2f} replicas at {load / need:.2f} each"
         reason = Reason.SCALE_UP_SLO
         if not case.is_trusted:
             most = case.base + max(1, case.base // 2)
@@ -92,6 +67,26 @@ def slo_model(case: Case) -> Proposal | None:
     )
 
 
+def _held_back(case: Case) -> tuple[Reason, str] | None:
+    """Why latencies call for no more, though the load that they tell would; None if they do."""
+    if case.queueing:
+        return (
+            Reason.PENDING,
+            "a queue was seen: its slope tells more than latencies that stand at their plateau",
+        )
+    if case.line is not None and case.line.objectives.itl is None:
+        return (
+            Reason.INFEASIBLE_SLO,
+            "the latency objective is set aside: only a queue calls for more",
+        )
+    if not case.is_trusted and _has_room(case):
+        return (
+            Reason.WITHIN_TOLERANCE,
+            "the latency has room to what was written, and no load by an untrusted alpha counts",
+        )
+    return None
+
+
 def _has_room(case: Case) -> bool:
     """True if the ITL seen is below that of the load planned for, whatever alpha is.
 
@@ -107,11 +102,11 @@ def _has_room(case: Case) -> bool:
 
 def overload(case: Case) -> Proposal | None:
     """A queue that grows: the slope of TTFT says by how much (E2)."""
-    plan, slope = case.plan_per_replica, case.slope
-    if not case.estimate.overloaded or plan is None or _is_young(case):
+    slope = case.slope
+    if not case.estimate.overloaded or _is_young(case):
         return None
-    if slope is None and case.queue_load is not None and case.queue_load > case.current * plan:
-        count = whole(case.queue_load / plan)
+    if slope is None and case.queue_load and _planned(case, case.queue_load) > case.current:
+        count = _planned(case, case.queue_load)
         because = (
             f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
         )
@@ -124,7 +119,7 @@ def overload(case: Case) -> Proposal | None:
         return None  # the queue drains, or has not yet had the time to
     else:
         load = case.current * (1.0 + slope.value)
-        count = max(case.current + 1, whole(load / plan))
+        count = max(case.current + 1, _planned(case, load))
         because = (
             f"TTFT grows by {slope.value:.2f} s a second: {1.0 + slope.value:.2f} times what"
             f" {case.current} can carry"
@@ -137,6 +132,12 @@ def overload(case: Case) -> Proposal | None:
         because=because,
         urgent=True,
     )
+
+
+def _planned(case: Case, load: float) -> int:
+    """Replicas for a load; what is there while no capacity is known."""
+    need = case.staffed(load)
+    return case.current if need is None else whole(need)
 
 
 def _is_young(case: Case) -> bool:
@@ -179,7 +180,7 @@ def forecast(case: Case) -> Proposal | None:
     """What a replica asked for now will be needed for; it may only raise."""
     if case.foretold is None:
         return None
-    need = case.foretold / case.headroom
+    need = staffed(case.foretold, case.headroom)
     because = (
         f"by its {case.foretold_by}, {case.foretold:.2f} will be needed in"
         f" {case.estimate.cold_start_seconds:.0f} s"

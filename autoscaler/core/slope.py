@@ -21,6 +21,8 @@ newest that the queue is still there.
 """
 FLOOR_SECONDS = 15.0
 """Shortest time since the last probe without a queue over which a wait makes a slope."""
+LEAST_KNOWN = 4
+"""Answers from which their order tells the slope; of fewer, time-outs tell more."""
 LEAST_GROWTH_SECONDS = 5.0
 """The same where later time-outs say that the queue began later than that."""
 LIKELY_RATIO = math.sqrt(2.0)
@@ -67,10 +69,10 @@ def slope_of(
         waiting = waiting[:SLOPE_WAITING] + waiting[-SLOPE_WAITING:]
     points = sorted(answered[-SLOPE_ANSWERED:] + waiting)
     known = [index for index, point in enumerate(points) if not point[2]]
-    if len(known) == 1:
-        least = max(floor, _by_one(points[known[0] :], overload if same_count else None))
-        if least > 0.0:
-            return Slope(value=min(MOST_SLOPE, LIKELY_RATIO * least), low=least, high=MOST_SLOPE)
+    if 0 < len(known) < LEAST_KNOWN:
+        floor = max(floor, _by_deadline(points[known[0] :], overload if same_count else None))
+    if len(known) == 1 and floor > 0.0:
+        return Slope(value=min(MOST_SLOPE, LIKELY_RATIO * floor), low=floor, high=MOST_SLOPE)
     if len(points) < 3 or not known or known[0] == len(points) - 1:
         # nothing is known to come after a known one: only bounds, no order
         return Slope(value=floor, low=floor, high=MOST_SLOPE) if floor > 0.0 else None
@@ -112,8 +114,8 @@ def _floor(points: list[_Point], overload: Overload) -> float:
     return max(slopes, default=-1.0)
 
 
-def _by_one(points: list[_Point], overload: Overload | None) -> float:
-    """Least slope by one answer and the time-outs after it; -1 where they say nothing.
+def _by_deadline(points: list[_Point], overload: Overload | None) -> float:
+    """Least slope by the first answer and the time-outs after it; -1 where they say nothing.
 
     From the answer to a time-out the wait grew to the deadline at least. And a queue that grows
     evenly from an unknown instant on and let the answer wait w at t lets a later probe wait that
@@ -121,19 +123,21 @@ def _by_one(points: list[_Point], overload: Overload | None) -> float:
     has changed since, so nothing is known of its beginning). Worked: 10.5 s at 28 s, a time-out of
     30 s at 45 s: begun after 19 s, so 1.15 s a second or more.
     """
-    at, wait, _ = points[0]
-    since = -1.0
-    for sent, bound, _ in points[1:]:
-        since = max(since, (bound - wait) / (sent - at))
+    (at, wait, _), late = points[0], [(sent, bound) for sent, bound, timed in points[1:] if timed]
+    since = max(((bound - wait) / (sent - at) for sent, bound in late), default=-1.0)
     if overload is None or overload.good_before is None:
         return since
     good, base = overload.good_before, overload.good_ttft
-    begun = 0.0
-    for sent, bound, _ in points[1:]:
-        if bound > wait:
-            late = (bound - base) * (at - good) - (wait - base) * (sent - good)
-            begun = max(begun, late / (bound - wait))
-    return max(since, (wait - base) / max(LEAST_GROWTH_SECONDS, at - good - begun))
+    begun = max(
+        (
+            ((bound - base) * (at - good) - (wait - base) * (sent - good)) / (bound - wait)
+            for sent, bound in late
+            if bound > wait
+        ),
+        default=0.0,
+    )
+    growing = max(LEAST_GROWTH_SECONDS, at - good - max(0.0, begun))
+    return max(since, (wait - base) / growing)
 
 
 def _crossing(points: list[_Point], wanted: float) -> float:

@@ -4,12 +4,12 @@ import math
 from dataclasses import replace
 
 import pytest
-from core_world import START, World
+from core_world import ACTIVE, START, World
 
 from autoscaler.core.assess import CAP_PRIOR, cap_of
 from autoscaler.core.overload import Overload, followed, told, watched
 from autoscaler.core.policy import Policy, Slo
-from autoscaler.core.slope import MOST_SLOPE, slope_of
+from autoscaler.core.slope import LIKELY_RATIO, MOST_SLOPE, slope_of
 from autoscaler.core.state import State
 from autoscaler.core.window import Sample
 from autoscaler.core.words import FailureReason, Mode
@@ -43,6 +43,42 @@ def test_two_answers_suffice_to_bound_a_jump_from_below() -> None:
     assert found is not None
     assert found.low == pytest.approx((21.0 - 0.05) / 15.0)
     assert found.high == MOST_SLOPE
+
+
+def test_of_a_jump_that_one_probe_survived_time_outs_tell_when_it_began() -> None:
+    """10.5 s at 28 s, and a time-out at 45 s: a queue that began after 19 s."""
+    samples, overload = shown(waited(28.0, 10.5), waited(45.0, 60.0))
+    found = slope_of(samples, overload, now=START + 90.0, same_count=True)
+    assert found is not None
+    assert found.low == pytest.approx(10.45 / (28.0 - 18.9), rel=0.02)
+    assert found.value == pytest.approx(LIKELY_RATIO * found.low)
+    assert found.high == MOST_SLOPE
+
+
+def test_an_answer_and_a_time_out_at_a_new_count_show_growth_and_no_more() -> None:
+    samples, overload = shown(waited(28.0, 10.5), waited(45.0, 60.0))
+    found = slope_of(samples, overload, now=START + 90.0, same_count=False)
+    assert found is not None
+    assert found.low == pytest.approx((30.0 - 10.5) / (45.0 - 28.0))
+
+
+@pytest.mark.parametrize("late", [0, 5, 30])
+def test_ever_so_many_later_time_outs_take_nothing_back(late: int) -> None:
+    waits = (waited(28.0, 10.5), *(waited(45.0 + 7.0 * n, 60.0) for n in range(late + 1)))
+    samples, overload = shown(*waits)
+    found = slope_of(samples, overload, now=START + 290.0, same_count=True)
+    assert found is not None
+    assert found.low == pytest.approx(1.15, rel=0.02)
+
+
+def test_a_bound_that_grows_old_does_not_lower_the_load_that_was_told() -> None:
+    """The first answers of a steep jump leave the slope's window before a replica starts."""
+    world = World(load=lambda t: 0.5 if t < 1800.0 else 3.0, policy=ACTIVE, cold_start=600.0)
+    world.run(1800.0 + 540.0)
+    told_early = [o.decision.estimate.load for o in world.outcomes if o.decision.ask is not None]
+    assert told_early[-1] is not None
+    assert world.state.overload.load is not None
+    assert world.state.overload.load >= 0.99 * told_early[-1]
 
 
 def test_a_time_out_soon_after_a_good_probe_is_a_steep_slope() -> None:
