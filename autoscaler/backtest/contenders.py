@@ -114,7 +114,7 @@ def _static(world: World, target: float, seed: int) -> SlotPolicy:
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
-        Contender(name=OURS, kind="ours", build=build_ours, span=lambda _world: (0.45, 1.2)),
+        Contender(name=OURS, kind="ours", build=build_ours, span=lambda _world: (0.3, 1.2)),
         replace(_by_concurrency(baselines.hpa_concurrency), name="hpa-concurrency"),
         Contender(
             name="hpa-queue",

@@ -15,6 +15,8 @@ KEPT_ASKS = 8
 KEPT_COLD_STARTS = 20
 TRUSTED_COLD_STARTS = 3
 """Below this number the prior fills up: one quick start is no proof."""
+REGRET_SECONDS = 6 * 3600.0
+"""How long a regretted step down doubles the hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Counts:
     """When we last asked for more; None = never."""
     last_down_at: float | None = None
     """When we last asked for less; None = never."""
+    regretted_at: float | None = None
+    """When we last asked for more within a hold of having asked for less; None = never."""
     cold_starts: tuple[float, ...] = ()
     """Seconds from ask to settled of the latest ups, oldest first."""
 
@@ -66,6 +70,20 @@ def cold_start_seconds(counts: Counts, prior: float) -> float:
     missing = max(0, TRUSTED_COLD_STARTS - len(counts.cold_starts))
     values = sorted((*counts.cold_starts, *([prior] * missing)))
     return values[min(len(values) - 1, int(0.9 * len(values)))]
+
+
+def hold_seconds(counts: Counts, policy: Policy, *, at: float) -> float:
+    """How long a lower count must have sufficed before anything goes down (SEMANTICS §2).
+
+    Twice as long after a step down that was taken back: load that comes in waves of a quarter of an
+    hour would else be followed all day, each time a cold start late. Told the true load, that took
+    five in six of the reversals and cost nothing (docs/policy-bench.md).
+    """
+    hold = max(
+        policy.scale_down_hold_seconds, cold_start_seconds(counts, policy.cold_start_seconds)
+    )
+    regretted = counts.regretted_at
+    return 2.0 * hold if regretted is not None and at - regretted < REGRET_SECONDS else hold
 
 
 def is_reached(ask: Ask, observation: Observation) -> bool:
@@ -89,7 +107,7 @@ def open_ask(observation: Observation, policy: Policy) -> Ask | None:
 
 def followed(counts: Counts, observation: Observation, policy: Policy) -> Counts:
     """Take in one observation."""
-    counts = _with_ask(counts, observation)
+    counts = _with_ask(counts, observation, policy)
     if observation.deployment.is_ready and observation.read_at > counts.ready_read_at:
         counts = _with_ready_read(counts, observation, policy)
     if counts.hand is not None and observation.at >= counts.hand.until:
@@ -99,7 +117,7 @@ def followed(counts: Counts, observation: Observation, policy: Policy) -> Counts
     return counts
 
 
-def _with_ask(counts: Counts, observation: Observation) -> Counts:
+def _with_ask(counts: Counts, observation: Observation, policy: Policy) -> Counts:
     ask = observation.ask
     if ask is None:
         return counts
@@ -111,13 +129,7 @@ def _with_ask(counts: Counts, observation: Observation) -> Counts:
         refused=ask.outcome == "refused",
     )
     if not known or known[-1].asked_at != mark.asked_at:
-        rises = mark.count > mark.from_count
-        counts = replace(
-            counts,
-            asks=(*known, mark)[-KEPT_ASKS:],
-            last_up_at=mark.asked_at if rises else counts.last_up_at,
-            last_down_at=counts.last_down_at if rises else mark.asked_at,
-        )
+        counts = replace(_asked(counts, mark, policy), asks=(*known, mark)[-KEPT_ASKS:])
     elif known[-1] != mark:
         counts = replace(counts, asks=(*known[:-1], mark))
     settled = ask.outcome == "settled" or (ask.is_open and is_reached(ask, observation))
@@ -125,6 +137,15 @@ def _with_ask(counts: Counts, observation: Observation) -> Counts:
         at = observation.at if ask.closed_at is None else ask.closed_at
         counts = _settled(counts, mark, at)
     return counts
+
+
+def _asked(counts: Counts, mark: AskMark, policy: Policy) -> Counts:
+    at, before = mark.asked_at, counts.last_down_at
+    if mark.count <= mark.from_count:
+        return replace(counts, last_down_at=at)
+    if before is not None and at - before <= hold_seconds(counts, policy, at=at):
+        counts = replace(counts, regretted_at=at)
+    return replace(counts, last_up_at=at)
 
 
 def _settled(counts: Counts, mark: AskMark, at: float) -> Counts:

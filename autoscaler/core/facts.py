@@ -5,7 +5,7 @@ from dataclasses import replace
 from autoscaler.core import gates
 from autoscaler.core.assess import Assessment
 from autoscaler.core.case import Case, Gate
-from autoscaler.core.counts import open_ask
+from autoscaler.core.counts import hold_seconds, open_ask
 from autoscaler.core.forecast import raised
 from autoscaler.core.headroom import in_force
 from autoscaler.core.model import Observation
@@ -20,7 +20,7 @@ def case_of(state: State, seen: Assessment, observation: Observation, policy: Po
     """Put together what the rules may look at."""
     ask, counts = open_ask(observation, policy), state.counts
     current = observation.deployment.replicas
-    hold = max(policy.scale_down_hold_seconds, seen.estimate.cold_start_seconds)
+    hold = hold_seconds(counts, policy, at=observation.at)
     base = current if ask is None else ask.count
     kept = tuple(entry for entry in state.wanted if entry[0] > observation.at - hold)
     blocking = [at for at, count in kept if count >= base]

@@ -23,6 +23,10 @@ start is longer. By then a second answer mostly tells how fast it grows, so one 
 final size. No longer, for any other failure ends what was shown (SEMANTICS 3.4), and then nothing
 moves.
 """
+LEAST_UP_SAMPLES = 6
+"""Successful probes in the stable window below which latencies call for no more: half a minute of
+them, in doubt.
+"""
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
 
@@ -69,6 +73,11 @@ def slo_model(case: Case) -> Proposal | None:
 
 def _held_back(case: Case) -> tuple[Reason, str] | None:
     """Why latencies call for no more, though the load that they tell would; None if they do."""
+    if case.samples < LEAST_UP_SAMPLES:
+        return (
+            Reason.NO_EVIDENCE,
+            f"only {case.samples} probes answered lately: too few to buy by",
+        )
     if case.queueing:
         return (
             Reason.PENDING,

@@ -131,7 +131,9 @@ class ScalingSettings(Section):
     tolerance_ratio: Ratio = 0.1
     """Relative change below which nothing moves. As in Kubernetes' autoscaler."""
     headroom_ratio: Annotated[Ratio, Field(gt=0)] = 0.8
-    """Share of the load that meets the SLO which is planned for; the rest is room."""
+    """Share of the load that meets the SLO which is planned for; the rest is room. As written at a
+    need of three replicas; fewer get more room and more get less, as the scatter of arrivals does.
+    """
     headroom_calibrates: bool = True
     """Whether that share follows the attainment, a step a day at most."""
     settling_window_seconds: SecondsOrZero = 120

@@ -73,7 +73,7 @@ def test_ever_so_many_later_time_outs_take_nothing_back(late: int) -> None:
 
 def test_a_bound_that_grows_old_does_not_lower_the_load_that_was_told() -> None:
     """The first answers of a steep jump leave the slope's window before a replica starts."""
-    world = World(load=lambda t: 0.5 if t < 1800.0 else 3.0, policy=ACTIVE, cold_start=600.0)
+    world = World(load=lambda t: 0.5 if t < 1800.0 else 2.0, policy=ACTIVE, cold_start=600.0)
     world.run(1800.0 + 540.0)
     told_early = [o.decision.estimate.load for o in world.outcomes if o.decision.ask is not None]
     assert told_early[-1] is not None

@@ -1,4 +1,4 @@
-"""Square-root staffing: the head-room as it is written at four replicas, by the root elsewhere."""
+"""Square-root staffing: the head-room as it is written at three replicas, by the root elsewhere."""
 
 import pytest
 from hypothesis import given
@@ -32,6 +32,8 @@ def test_a_smaller_share_planned_for_is_never_fewer_replicas(
     assert staffed(need, low) >= staffed(need, high) >= need * (1.0 - 1e-12)
 
 
-@pytest.mark.parametrize(("need", "count"), [(1.0, 1.425), (4.0, 5.0), (16.0, 18.6)])
+@pytest.mark.parametrize(
+    ("need", "count"), [(0.5, 0.689), (1.0, 1.378), (3.0, 3.75), (16.0, 18.41)]
+)
 def test_the_worked_example(need: float, count: float) -> None:
-    assert staffed(need, 0.8) == pytest.approx(count)
+    assert staffed(need, 0.8) == pytest.approx(count, rel=1e-3)

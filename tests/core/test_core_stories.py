@@ -88,7 +88,7 @@ def test_advisory_mode_keeps_a_shadow_and_what_it_would_have_cost() -> None:
     assert shadow is not None
     assert shadow.replicas == 2
     assert shadow.priced
-    assert 3.0 < shadow.cost_more < 4.2  # one replica more for about two hours at 2 an hour
+    assert 3.0 < shadow.cost_more < 4.6  # one replica more for two hours and a bit at 2 an hour
 
 
 def test_the_cold_start_is_learned_from_what_came() -> None:
