@@ -46,7 +46,7 @@ LOADS: Mapping[str, PastLoad] = {
             ),
         ),
         rate_per_replica=0.2,
-        lead_seconds=5400.0,
+        lead_seconds=7200.0,
     ),
     "search": PastLoad(
         mix=Mix(prompt=Lengths(typical=3000, p95=6000), output=Lengths(typical=3000, p95=6000)),

@@ -25,9 +25,14 @@ class LowQuantile:
     at: float = 0.0
     """Instant to which the weights are faded."""
 
+    @property
+    def weight(self) -> float:
+        """Values that it stands on, faded ones for less."""
+        return sum(weight for _, weight in self.bins)
+
     def value(self, share: float) -> float | None:
         """Return the quantile at `share` (0..1); None while nothing was added."""
-        total = sum(weight for _, weight in self.bins)
+        total = self.weight
         if total <= 0.0:
             return None
         wanted, seen = share * total, 0.0

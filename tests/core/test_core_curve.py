@@ -11,9 +11,9 @@ from autoscaler.core.curve import fitted
 from autoscaler.core.estimate import reading
 from autoscaler.core.hearing import Ear, Heard, Spans
 from autoscaler.core.learned import Learning
-from autoscaler.core.learning import lesson
+from autoscaler.core.learning import TRUSTED_SPAN, lesson
 from autoscaler.core.line import Line, Objectives
-from autoscaler.core.pairs import Pairs, is_audible, log_ratio_at, paired, rate_at
+from autoscaler.core.pairs import Pairs, is_audible, log_ratio_at, paired, rate_at, span
 from autoscaler.core.quantile import LowQuantile, added
 from autoscaler.core.window import Sample
 
@@ -176,3 +176,37 @@ def test_a_low_quantile_drifts_up_slowly_and_jumps_down_at_once() -> None:
         low = added(low, 0.03, at=2e4 + number, half_life=3e5, jump_ratio=0.9)
     assert low.value(0.05) == pytest.approx(0.015, rel=0.02)
     assert LowQuantile().value(0.05) is None
+
+
+def test_hours_of_one_load_do_not_undo_trust_and_another_mix_does() -> None:
+    wide = [1.0 + 7.0 * (n % 60) / 60.0 for n in range(120)]
+    learning = taught(1.0, [*wide, *([4.0] * 2400)])
+    assert span(learning.pairs) < TRUSTED_SPAN
+    assert learning.fixes_alpha
+    lots, at = random.Random(2), START + 60.0 * (len(wide) + 2400)
+    for number in range(1, 6):  # the same arrivals at three times the latency
+        slow = tuple(
+            replace(s, itl=3.0 * s.itl) for s in minute(lots, at + 60.0 * number, 4.0, 1.0) if s.itl
+        )
+        learning = lesson(learning, slow, now=at + 60.0 * number)
+    assert learning.mixes == 1
+    assert not learning.fixes_alpha
+
+
+def test_a_load_that_never_moved_fixes_nothing() -> None:
+    assert not taught(1.0, [4.0] * 600).fixes_alpha
+
+
+def test_a_faint_ear_follows_no_drift_and_bends_no_line() -> None:
+    """It hears only when several prompts join at once: its counts grow with the square."""
+    learning = taught(1.0, [1.0 + 6.0 * (n % 60) / 60.0 for n in range(240)])
+    faint = replace(learning, faint=True, drift=0.1)
+    lots, at = random.Random(3), START + 60.0 * 240
+    for number in range(1, 61):
+        samples = minute(lots, at + 60.0 * number, 3.0, 1.0)
+        few = tuple(
+            replace(s, heard=replace(s.heard, slow=s.heard.slow // 2)) for s in samples if s.heard
+        )
+        faint = replace(lesson(faint, few, now=at + 60.0 * number), faint=True)
+    assert abs(faint.drift) < 0.06
+    assert faint.mixes == 0

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from core_world import ACTIVE, DAY, HOUR, MINUTE, World, counts, flaps
 
+from autoscaler.core.counts import REGRET_SECONDS, hold_seconds
 from autoscaler.core.policy import Policy, Schedule
 from autoscaler.core.words import Mode, Reason
 
@@ -124,3 +125,26 @@ def test_few_knobs_suffice() -> None:
     world.run(HOUR)
     assert max(counts(world)) <= 4
     assert counts(world)
+
+
+def test_a_step_down_that_was_taken_back_doubles_the_hold_for_hours() -> None:
+    """Waves of a quarter of an hour: followed once, ridden over afterwards."""
+    wave = World(
+        load=lambda t: 2.4 if t % (25 * MINUTE) < 10 * MINUTE else 0.8, policy=TRUSTED, replicas=3
+    )
+    wave.run(5 * HOUR)
+    assert wave.state.counts.regretted_at is not None
+    early = flaps(wave)
+    wave.puts.clear()
+    wave.run(5 * HOUR)
+    assert flaps(wave) <= 1, early
+    policy, counted = TRUSTED, wave.state.counts
+    doubled = hold_seconds(counted, policy, at=counted.regretted_at or 0.0)
+    later = (counted.regretted_at or 0.0) + REGRET_SECONDS
+    assert doubled == 2.0 * hold_seconds(counted, policy, at=later)
+
+
+def test_a_hold_begins_with_the_looking() -> None:
+    world = World(load=lambda _: 0.3, policy=TRUSTED, replicas=4).run(HOUR)
+    assert world.puts
+    assert world.puts[0][0] >= 600.0
