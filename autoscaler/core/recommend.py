@@ -24,8 +24,8 @@ final size. No longer, for any other failure ends what was shown (SEMANTICS 3.4)
 moves.
 """
 LEAST_UP_SAMPLES = 6
-"""Successful probes in the stable window below which latencies call for no more: half a minute of
-them, in doubt.
+"""Successful probes below which latencies call for no more in the first settling window after a
+start: half a minute of them.
 """
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
@@ -73,7 +73,7 @@ def slo_model(case: Case) -> Proposal | None:
 
 def _held_back(case: Case) -> tuple[Reason, str] | None:
     """Why latencies call for no more, though the load that they tell would; None if they do."""
-    if case.samples < LEAST_UP_SAMPLES:
+    if case.gate.starting and case.samples < LEAST_UP_SAMPLES:
         return (
             Reason.NO_EVIDENCE,
             f"only {case.samples} probes answered lately: too few to buy by",

@@ -123,7 +123,8 @@ def _by_deadline(points: list[_Point], overload: Overload | None) -> float:
     has changed since, so nothing is known of its beginning). Worked: 10.5 s at 28 s, a time-out of
     30 s at 45 s: begun after 19 s, so 1.15 s a second or more.
     """
-    (at, wait, _), late = points[0], [(sent, bound) for sent, bound, timed in points[1:] if timed]
+    at, wait, _ = points[0]
+    late = [(sent, bound) for sent, bound, timed in points[1:] if timed and sent > at]
     since = max(((bound - wait) / (sent - at) for sent, bound in late), default=-1.0)
     if overload is None or overload.good_before is None:
         return since

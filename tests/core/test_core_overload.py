@@ -62,6 +62,13 @@ def test_an_answer_and_a_time_out_at_a_new_count_show_growth_and_no_more() -> No
     assert found.low == pytest.approx((30.0 - 10.5) / (45.0 - 28.0))
 
 
+def test_probes_that_were_sent_at_one_instant_say_nothing_of_growth_between_them() -> None:
+    samples, overload = shown(waited(28.0, 10.5), waited(28.0, 60.0))
+    found = slope_of(samples, overload, now=START + 90.0, same_count=True)
+    assert found is not None
+    assert found.low == pytest.approx((30.0 - 0.05) / 28.0)
+
+
 @pytest.mark.parametrize("late", [0, 5, 30])
 def test_ever_so_many_later_time_outs_take_nothing_back(late: int) -> None:
     waits = (waited(28.0, 10.5), *(waited(45.0 + 7.0 * n, 60.0) for n in range(late + 1)))
