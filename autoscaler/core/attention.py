@@ -1,6 +1,7 @@
 """How closely a deployment wants to be probed until the next decision (SEMANTICS §2)."""
 
 from autoscaler.core.case import Case
+from autoscaler.core.limits import floor_of
 from autoscaler.core.slope import MOST_SLOPE
 from autoscaler.core.words import Attention, Reason
 
@@ -34,7 +35,8 @@ def _by_load(case: Case) -> Attention:
         return Attention.DOUBT
     if need > NEAR_SHARE * case.base:
         return Attention.DOUBT
-    return Attention.IDLE if high < IDLE_SHARE * case.base else Attention.STEADY
+    idle = high < IDLE_SHARE * case.base and case.base <= floor_of(case)
+    return Attention.IDLE if idle else Attention.STEADY  # what may go down is not looked at less
 
 
 def _loads(case: Case) -> tuple[float | None, float | None, float | None]:

@@ -25,6 +25,13 @@ def test_the_load_decides_once_all_is_settled(load: float, expected: Attention) 
     assert attention(world) is expected
 
 
+def test_a_fleet_that_may_go_down_is_looked_at_no_less_for_being_idle() -> None:
+    """At half the pace too few probes answer in a window, and what is missing vetoes the step."""
+    world = steady(0.1, 3, replace(TRUSTED, min_replicas=1), noise=0.01).run(9 * MINUTE)
+    assert last(world).decision.current == 3
+    assert attention(world) is Attention.STEADY
+
+
 def test_a_start_and_a_settling_window_are_in_doubt() -> None:
     world = steady(0.1, 1).run(15.0)
     assert attention(world) is Attention.DOUBT
