@@ -28,7 +28,7 @@ from autoscaler.store import MemoryStore
 
 SALT = "0" * 16
 """As long as the prober's own salts."""
-LOTS = 47
+LOTS = 14
 """Of the schedule's jitter. Not every seed serves, and one may stop serving when decisions change:
 drivers part for good where a probe is due within some milliseconds of another's end.
 """
