@@ -71,7 +71,7 @@ def assessed(state: State, observation: Observation, policy: Policy) -> Assessme
     estimate = _estimate(state, observation, policy, alpha=alpha, line=line)
     if line is not None and load is not None:
         estimate = _with_load(estimate, load, line, replicas=replicas)
-    if slope is not None:  # also where nothing was answered for a whole window
+    if line is not None and slope is not None:  # also where nothing answered for a whole window
         estimate = _with_slope(estimate, slope, replicas)
     return Assessment(
         estimate=estimate,

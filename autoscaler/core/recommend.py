@@ -111,8 +111,8 @@ def _has_room(case: Case) -> bool:
 
 def overload(case: Case) -> Proposal | None:
     """A queue that grows: the slope of TTFT says by how much (E2)."""
-    slope = case.slope
-    if not case.estimate.overloaded or _is_young(case):
+    slope, known = case.slope, case.estimate.capacity_per_replica is not None
+    if not case.estimate.overloaded or not known or _is_young(case):
         return None
     if slope is None and case.queue_load and _planned(case, case.queue_load) > case.current:
         count = _planned(case, case.queue_load)

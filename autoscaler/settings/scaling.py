@@ -146,7 +146,8 @@ class ScalingSettings(Section):
     """
     scale_down_hold_seconds: SecondsOrZero = 600
     """How long a lower count must be wanted before it is asked for; never less than the learned
-    cold start, because what is given up costs that to come back.
+    cold start, because what is given up costs that to come back. Twice as long for six hours after
+    a step down that was taken back.
     """
     scale_up_step: StepLimitSettings = StepLimitSettings(replicas=4, ratio=1.0)
     """Largest increase: one call to the final size. Not applied to overload."""

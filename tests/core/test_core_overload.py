@@ -156,3 +156,13 @@ def test_a_latency_that_was_carried_may_be_planned_for_until_a_queue_is_watched(
     assert learned
     seen = replace(carried, overload=Overload(highest_itl=0.02, plateaus=(0.0225,)))
     assert cap_of(seen, policy, ALPHA)[0] == pytest.approx(1.0 - ALPHA / 0.0225)
+
+
+def test_a_queue_at_an_endpoint_that_never_showed_a_latency_moves_nothing() -> None:
+    """Streams of one chunk: nothing is known of what a replica carries, so there is no size."""
+    world = World(load=lambda t: 0.5 if t < 1800.0 else 2.0, policy=ACTIVE)
+    shown_probe = world._probe
+    world._probe = lambda: replace(shown_probe(), itl_seconds=None)  # type: ignore[method-assign]
+    world.run(2400.0)
+    assert world.state.overload.shown_since is not None
+    assert world.puts == []
