@@ -30,10 +30,10 @@ test-fast: $(STAMP) ## the fast suite, at most 60 s
 	@$(BIN)/pytest -q -n 2
 
 test-slow: $(STAMP) ## slower tests
-	@$(BIN)/pytest -q -n 2 -m 'slow and not day and not bench and not live'
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m 'slow and not day and not bench and not live'
 
 test-day: $(STAMP) ## emulated days on virtual time
-	@$(BIN)/pytest -q -m 'day'
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m 'day'
 
 test-live: $(STAMP) ## against real software where it is installed
 	@$(BIN)/pytest -q -rs -m 'live and not bench'
