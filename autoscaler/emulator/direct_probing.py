@@ -37,9 +37,6 @@ LIVENESS = "liveness"
 NOT_FOUND, UNAVAILABLE = 404, 503
 FEWEST_READS = 6
 """Distinct instants below which a stream cannot be heard through."""
-STRIDE_RATIO = 0.5
-"""Share of the tokens still to come that one wait spans: a stream of 64 tokens takes some seven
-waits, and its end is met exactly as long as no step is more than twice as quick as the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +190,8 @@ class DirectProber:
         platform = self._direct.platform
         stop = tokens_until_fault(struck, stream.output_tokens)
         while not stream.ended and len(stream.tokens) < stop and unit.is_serving:
-            at, until = _next_look(stream, stop), deadline(stream)
+            shortest = unit.fleet.shortest_step_seconds
+            at, until = _next_look(stream, stop, shortest), deadline(stream)
             await platform.timeline.sleep_until(until if at is None else min(at, until))
             self._direct.advance_one(unit)
             unit.advance(max(until if at is None else min(at, until), platform.now()))
@@ -230,13 +228,16 @@ def _is_overdue(stream: Stream, now: float) -> bool:
     return not stream.ended and now >= deadline(stream)
 
 
-def _next_look(stream: Stream, stop: int) -> float | None:
-    """When to look again: past the next token by half of those still to come."""
-    at, tokens = stream.next_at(), stream.tokens
-    if at is None or len(tokens) < 2:
-        return at
-    to_come = min(stop, stream.output_tokens) - len(tokens) - 1
-    return at + max(0.0, STRIDE_RATIO * to_come * (tokens[-1] - tokens[-2]))
+def _next_look(stream: Stream, stop: int, shortest_step_seconds: float) -> float | None:
+    """When to look again: no later than the last token can come. A stream of 64 tokens at twice
+    the idle latency takes some seven looks, and its end is met at its instant: whoever waits for it
+    is told when a real client would be.
+    """
+    at = stream.next_at()
+    if at is None:
+        return None
+    to_come = min(stop, stream.output_tokens) - len(stream.tokens) - 1
+    return at + max(0, to_come) * shortest_step_seconds
 
 
 def _with_times(result: ProbeResult, stream: Stream, *, is_buffered: bool) -> ProbeResult:

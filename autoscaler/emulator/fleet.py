@@ -210,6 +210,11 @@ class Fleet:
         """Replicas last asked for."""
         return self._target
 
+    @property
+    def shortest_step_seconds(self) -> float:
+        """No step is shorter, whatever comes."""
+        return self._timing.shortest_seconds
+
     def next_change_at(self) -> float | None:
         """Instant at which the next replica becomes ready; None where none starts."""
         return self._crew.next_ready_at()

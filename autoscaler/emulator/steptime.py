@@ -93,6 +93,14 @@ class StepTime:
         self.walk = _jitter_walk(physics.step_jitter_ratio, seed)
         """W, without its end, which is its begin again; empty without jitter."""
 
+    @property
+    def shortest_seconds(self) -> float:
+        """Seconds below which no step is: nothing in the batch, and all knobs at their quickest.
+        Jitter is cut off at JITTER_CLIP before its mean, which is nearly zero, is taken off.
+        """
+        jitter = (JITTER_CLIP + 0.1) * self.physics.step_jitter_ratio
+        return self.fixed_seconds * (1.0 - self.physics.drift_ratio) * (1.0 - jitter)
+
     def pace(self, batch: int, context: int, at: float) -> tuple[float, float]:
         """Return the seconds of a step that only decodes, and by how much each next one is
         longer.

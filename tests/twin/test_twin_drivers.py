@@ -10,11 +10,10 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import structlog
-from twin_daemons import ProbersMemory, directly, through_http
+from twin_daemons import Directly, ProbersMemory, directly, through_http
 from twin_plain import in_a_plain_loop
 from twin_story import MAXIMUM, MINIMUM, SECONDS, settings
 
@@ -58,11 +57,6 @@ def replayed(store: MemoryStore, policy: Policy) -> list[Decision]:
     return made
 
 
-def policy_of(folder: Path, store: MemoryStore) -> Policy:
-    told = settings(folder, {"project_id": "prj-emulated"})
-    return told.policy_for(recorded(store)[0].deployment)
-
-
 def rows(made: Sequence[Decision]) -> list[Row]:
     return [(round(d.at, 3), d.current, d.target, d.verdict) for d in made]
 
@@ -78,8 +72,20 @@ def over_http(tmp_path_factory: pytest.TempPathFactory) -> MemoryStore:
 
 
 @pytest.fixture(scope="module")
-def expected(over_http: MemoryStore, tmp_path_factory: pytest.TempPathFactory) -> list[Decision]:
-    return replayed(over_http, policy_of(tmp_path_factory.mktemp("policy"), over_http))
+def direct(tmp_path_factory: pytest.TempPathFactory) -> Directly:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return run_virtual(directly(tmp_path_factory.mktemp("direct")))
+
+
+@pytest.fixture(scope="module")
+def policy(over_http: MemoryStore, tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    told = settings(tmp_path_factory.mktemp("policy"), {"project_id": "prj-emulated"})
+    return told.policy_for(recorded(over_http)[0].deployment)
+
+
+@pytest.fixture(scope="module")
+def expected(over_http: MemoryStore, policy: Policy) -> list[Decision]:
+    return replayed(over_http, policy)
 
 
 def test_the_story_is_worth_comparing(over_http: MemoryStore, expected: list[Decision]) -> None:
@@ -115,25 +121,23 @@ def test_recorded_observations_replay_bit_by_bit(
 
 
 def test_the_daemon_decides_the_same_over_http_and_directly(
-    over_http: MemoryStore,
-    expected: list[Decision],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    direct: Directly, policy: Policy, expected: list[Decision], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    direct = replayed(run_virtual(directly(tmp_path)), policy_of(tmp_path, over_http))
-    report(capsys, "the direct daemon", direct, expected)
-    assert rows(direct) == rows(expected)
+    made = replayed(direct.store, policy)
+    report(capsys, "the direct daemon", made, expected)
+    assert rows(made) == rows(expected)
 
 
 def test_a_plain_loop_over_a_fresh_fleet_decides_the_same(
     over_http: MemoryStore,
+    direct: Directly,
+    policy: Policy,
     expected: list[Decision],
-    tmp_path: Path,
+    *,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    memory = ProbersMemory(settings(tmp_path, {"project_id": "prj-emulated"}))
-    plain = in_a_plain_loop(recorded(over_http), policy_of(tmp_path, over_http), memory)
+    memory = ProbersMemory(direct.settings)
+    plain = in_a_plain_loop(recorded(over_http), direct.questions.asked, policy, memory)
     report(capsys, "the plain loop", plain, expected)
     assert rows(plain) == rows(expected)
 

@@ -28,10 +28,8 @@ from autoscaler.store import MemoryStore
 
 SALT = "0" * 16
 """As long as the prober's own salts."""
-LOTS = 14
-"""Of the schedule's jitter. Not every seed serves, and one may stop serving when decisions change:
-drivers part for good where a probe is due within some milliseconds of another's end.
-"""
+LOTS = 1
+"""Of the schedule's jitter."""
 
 
 @dataclass
@@ -79,8 +77,11 @@ class ProbersMemory:
 
     settings: Settings
     memories: dict[str, Memory] = field(default_factory=dict)
+    asked: list[tuple[float, str]] = field(default_factory=list)
+    """Instant and profile of every question."""
 
     def ask(self, deployment: Deployment, profile: str, *, monotonic: float) -> Question:
+        self.asked.append((BASE + monotonic, profile))
         config = probe_config(self.settings)
         schedule = config.schedule
         memory = self.memories.setdefault(deployment.id, self._fresh())
@@ -163,9 +164,9 @@ class Directly:
         await self.daemon.stop()
 
 
-async def directly(folder: Path) -> MemoryStore:
-    """Return what the daemon on direct adapters has written."""
+async def directly(folder: Path) -> Directly:
+    """Return the daemon on direct adapters, with what it has asked and written."""
     clock = LoopClock(BASE)
     driver = Directly(settings(folder, {"project_id": "prj-emulated"}), clock)
     await live_through(clock, driver)
-    return driver.store
+    return driver

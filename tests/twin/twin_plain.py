@@ -1,7 +1,7 @@
 """The core, a fleet, and nothing else: no daemon, no event loop, no network.
 
-What it takes from a recording is when it looks, what people ordered and when it asks, never what
-was seen. How much each probe asks it works out itself, by the real prober's memory.
+What it takes from a recording is when it looks, what people ordered and when probes leave, never
+what was seen. How much each probe asks it works out itself, by the real prober's memory.
 """
 
 import math
@@ -76,7 +76,7 @@ class PlainLoop:
     def decide(self, schedule: Observation, sends: Sequence[ProbeResult]) -> Decision:
         """Make one tick; `sends` are the probes that leave before it."""
         if self._started_at not in {None, schedule.started_at}:
-            self._memory.restart()
+            sends = self._restart(schedule.started_at, sends)
         self._started_at = schedule.started_at
         for probe in sends:
             if probe.sent_at <= schedule.read_at:
@@ -99,6 +99,18 @@ class PlainLoop:
                 outcome="accepted",
             )
         return decision
+
+    def _restart(self, at: float, sends: Sequence[ProbeResult]) -> Sequence[ProbeResult]:
+        """End in order: what was still under way is learned from, and decided upon by nobody.
+        Returns the probes that are still to leave.
+        """
+        for probe in sends:
+            if probe.sent_at < at:
+                self._send(probe)
+        self._go_to(at)
+        self._results.clear()
+        self._memory.restart()
+        return [probe for probe in sends if probe.sent_at >= at]
 
     def _listed(self, read_at: float) -> Deployment:
         """Return the deployment as of the latest read that was answered."""
@@ -195,12 +207,30 @@ def at_once_done(work: Coroutine[Any, Any, T]) -> T:
 
 
 def in_a_plain_loop(
-    looks: Sequence[Observation], policy: Policy, memory: ProbersMemory
+    looks: Sequence[Observation],
+    asked: Sequence[tuple[float, str]],
+    policy: Policy,
+    memory: ProbersMemory,
 ) -> list[Decision]:
-    """The core's decisions on a fresh fleet, at the recorded instants."""
-    sends = sorted((p for look in looks for p in look.probes), key=lambda p: p.sent_at)
+    """The core's decisions on a fresh fleet, at the recorded instants; `asked` says when which
+    profile was sent, also by probes that a restart has left without a look.
+    """
+    seen = {probe.sent_at: probe for look in looks for probe in look.probes}
+    sends = [seen.get(at) or _unseen(looks[0], at, profile) for at, profile in sorted(asked)]
     loop, made, before = PlainLoop(policy, memory), [], 0.0
     for look in looks:
         made.append(loop.decide(look, [p for p in sends if before < p.sent_at <= look.at]))
         before = look.at
     return made
+
+
+def _unseen(look: Observation, at: float, profile: str) -> ProbeResult:
+    return ProbeResult(
+        id="unseen",
+        deployment_id=look.deployment.id,
+        profile=profile,
+        scheduled_at=at,
+        sent_at=at,
+        duration_seconds=0.0,
+        failure=None,
+    )
