@@ -68,8 +68,13 @@ class Case:
     slope: Slope | None
     queue_load: float | None
     """Load that the slope told last in this overload; None = nothing yet."""
+    queue_asked: tuple[float, float] | None
+    """Instant and told load of the last ask for it; None = nothing was asked for in this overload.
+    """
     queue_since: float | None
     """Instant at which the shown overload began; None = none is shown."""
+    queue_until: float | None
+    """Instant at which it ends if no probe succeeds; None = none is shown."""
     backlog: float
     """Work that waits by that load, replica-seconds."""
     queueing: bool

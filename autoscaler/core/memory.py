@@ -7,11 +7,11 @@ from autoscaler.core.case import Case
 from autoscaler.core.forecast import Terms, judged
 from autoscaler.core.limits import ceiling_of, floor_of
 from autoscaler.core.model import Decision
-from autoscaler.core.overload import told
+from autoscaler.core.overload import Overload, piled_up, told
 from autoscaler.core.predict import predicted_itl
 from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
-from autoscaler.core.slope import MOST_SLOPE
+from autoscaler.core.slope import LIKELY_RATIO, MOST_SLOPE
 from autoscaler.core.state import State
 from autoscaler.core.trial import Trial
 from autoscaler.core.words import Verdict
@@ -23,8 +23,7 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     since = state.blind_since if state.blind_since is not None else case.at
     state_bin = state.record.open_bin
     if state.overload.is_shown:
-        overload = told(state.overload, _queue_load(case), replicas=case.current, at=case.at)
-        state = replace(state, overload=overload)
+        state = replace(state, overload=_told(state.overload, case, decision))
     record = recorded(state.record, _need(case), at=case.at)
     state = replace(
         state,
@@ -36,6 +35,19 @@ def remembered(state: State, case: Case, decision: Decision, recommended: int) -
     )
     closed = record.open_bin != state_bin
     return _learned(state, case) if closed else state
+
+
+def _told(overload: Overload, case: Case, decision: Decision) -> Overload:
+    """Take in what the queue tells, and remember what an ask for more was sized by."""
+    asks = decision.verdict is Verdict.UP and decision.ask is not None
+    load = _queue_load(case)
+    if asks and case.slope is None and (case.queue_load or 0.0) < case.current:
+        load = LIKELY_RATIO * case.current  # what was asked for, nothing else being known
+        overload = piled_up(overload, load, at=case.at)
+    overload = told(overload, load, replicas=case.current, at=case.at)
+    if not asks or overload.load is None:
+        return overload
+    return replace(overload, asked=(case.at, overload.load))
 
 
 def _queue_load(case: Case) -> float | None:

@@ -22,6 +22,12 @@ WAITING = frozenset({FailureReason.TIMEOUT_HEADERS, FailureReason.TIMEOUT_TTFT})
 """Failures that support an overload which successful probes have shown."""
 REFUSED = frozenset({FailureReason.HTTP_429, FailureReason.HTTP_503})
 """Failures that neither begin nor end one."""
+LONE_BEFORE = 2
+"""Time-outs in a row after a failure of another kind that make it one by itself, as a connection
+lost on the way is, and the overload shown again. Until then nothing is asked for; a second such
+failure before ends it. One lost probe in a hundred would else end two in three of the overloads
+that last for twenty minutes, and leave the users in their queue.
+"""
 KEPT_PLATEAUS = 5
 LEAST_WATCHED = 12
 """Probes without a queue from which their highest latency says something ..."""
@@ -43,6 +49,8 @@ class Overload:
     """When the last probe without a queue was sent: the queue began after that."""
     good_ttft: float = 0.0
     """Its TTFT, seconds: no more than that waited then."""
+    doubted: int | None = None
+    """Time-outs since a failure of another kind; None = there was none, or it was one by itself."""
     itls: tuple[float, ...] = ()
     """ITLs of this spell's successful probes: its plateau."""
     plateaus: tuple[float, ...] = ()
@@ -51,8 +59,12 @@ class Overload:
     """Highest ITL, seconds, that was seen without a queue since the last plateau (`watched`)."""
     load: float | None = None
     """Load that this spell's slope told last, replicas' worth; None = none yet."""
+    asked: tuple[float, float] | None = None
+    """Instant and load of the last ask in this spell; None = none yet."""
     backlog: float = 0.0
-    """Work that waits by what the slope told, replica-seconds."""
+    """Work that waits by what the slope told, replica-seconds; below 0, what could have been done
+    besides since it ought to be gone.
+    """
     backlog_at: float | None = None
     """When `backlog` was last brought up to date; None = no load was told in this spell."""
     ended_at: float | None = None
@@ -66,6 +78,16 @@ class Overload:
     @property
     def is_shown(self) -> bool:
         """True while an overload counts as shown."""
+        return self.was_shown and self.doubted is None
+
+    @property
+    def ends_at(self) -> float | None:
+        """Instant at which it ends if no probe succeeds; None = none is shown."""
+        return None if self.shown_since is None else self.supported_at + LONGEST_SECONDS
+
+    @property
+    def was_shown(self) -> bool:
+        """The same, whatever failed since."""
         return self.shown_since is not None and self.streak >= SHOWN_BY
 
 
@@ -80,49 +102,62 @@ def followed(
     """Take in fresh samples in the order in which they ended."""
     for sample in sorted(fresh, key=lambda s: s.ended_at):
         overload = _with(overload, sample, threshold)
-    waited_out = overload.shown_since is not None and (
-        now - overload.supported_at >= LONGEST_SECONDS
-    )
-    return _ended(overload, now) if waited_out else overload
+    ends_at = overload.ends_at
+    return _ended(overload, now) if ends_at is not None and now >= ends_at else overload
 
 
 def _with(overload: Overload, sample: Sample, threshold: float) -> Overload:
     if sample.ok:
-        if sample.ttft is None:
-            return overload
-        if sample.ttft < threshold:
-            ended = _ended(overload, sample.ended_at)
-            return replace(ended, good_before=sample.at, good_ttft=sample.ttft)
-        itls = overload.itls if sample.itl is None else (*overload.itls, sample.itl)[-40:]
-        return replace(
-            overload,
-            streak=overload.streak + 1,
-            shown_since=overload.shown_since or sample.at,
-            supported_at=sample.ended_at,
-            itls=itls,
-        )
+        return _answered(overload, sample, threshold)
     if sample.failure in WAITING:
-        began = overload.shown_since is not None
-        return replace(overload, streak=overload.streak + 1) if began else overload
-    return overload if sample.failure in REFUSED else _ended(overload, sample.ended_at)
+        return overload if overload.shown_since is None else _waited(overload)
+    if sample.failure in REFUSED:
+        return overload
+    return replace(overload, doubted=0) if overload.is_shown else _ended(overload, sample.ended_at)
+
+
+def _answered(overload: Overload, sample: Sample, threshold: float) -> Overload:
+    if sample.ttft is None:
+        return overload
+    if sample.ttft < threshold:
+        ended = _ended(overload, sample.ended_at)
+        return replace(ended, good_before=sample.at, good_ttft=sample.ttft)
+    itls = overload.itls if sample.itl is None else (*overload.itls, sample.itl)[-40:]
+    return replace(
+        overload,
+        streak=overload.streak + 1,
+        shown_since=overload.shown_since or sample.at,
+        supported_at=sample.ended_at,
+        doubted=None,
+        itls=itls,
+    )
+
+
+def _waited(overload: Overload) -> Overload:
+    """One more probe that waited in vain; two of them make a failure before them one by itself."""
+    late = None if overload.doubted is None else overload.doubted + 1
+    alone = late is not None and late >= LONE_BEFORE
+    return replace(overload, streak=overload.streak + 1, doubted=None if alone else late)
 
 
 def _ended(overload: Overload, at: float) -> Overload:
     if overload.shown_since is None:
         return overload
     plateaus, highest = overload.plateaus, overload.highest_itl
-    if overload.is_shown and len(overload.itls) >= 3:
+    if overload.was_shown and len(overload.itls) >= 3:
         plateaus = (*plateaus, median(overload.itls))[-KEPT_PLATEAUS:]
         highest = None  # an older bound from below does not beat a plateau that was watched
-    ended_at = at if overload.is_shown else overload.ended_at
+    ended_at = at if overload.was_shown else overload.ended_at
     return replace(
         overload,
         streak=0,
         shown_since=None,
+        doubted=None,
         itls=(),
         plateaus=plateaus,
         highest_itl=highest,
         load=None,
+        asked=None,
         backlog=0.0,
         backlog_at=None,
         ended_at=ended_at,
@@ -151,8 +186,20 @@ def told(overload: Overload, load: float | None, *, replicas: int, at: float) ->
     if load is None or overload.shown_since is None:
         return overload
     since = overload.shown_since if overload.backlog_at is None else overload.backlog_at
-    backlog = max(0.0, overload.backlog + (load - replicas) * (at - since))
+    grown = (load - replicas) * (at - since)
+    backlog = (max(0.0, overload.backlog) if grown > 0.0 else overload.backlog) + grown
     return replace(overload, load=load, backlog=backlog, backlog_at=at)
+
+
+def piled_up(overload: Overload, load: float, *, at: float) -> Overload:
+    """A load that was told has proved too small: what it has grown by since the last ask, evenly,
+    has piled up unseen.
+    """
+    if overload.asked is None:
+        return overload
+    since, before = overload.asked
+    more = 0.5 * max(0.0, load - before) * (at - since)
+    return replace(overload, backlog=max(0.0, overload.backlog) + more)
 
 
 def forgotten(overload: Overload) -> Overload:

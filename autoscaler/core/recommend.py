@@ -8,6 +8,7 @@ from autoscaler.core.case import Case, Proposal
 from autoscaler.core.cron import active_since
 from autoscaler.core.model import Signal, Step
 from autoscaler.core.record import whole
+from autoscaler.core.slope import LIKELY_RATIO
 from autoscaler.core.staffing import staffed
 from autoscaler.core.words import Reason
 
@@ -27,6 +28,16 @@ LEAST_UP_SAMPLES = 6
 """Successful probes below which latencies call for no more in the first settling window after a
 start: half a minute of them.
 """
+LEAST_DRAIN_SECONDS = 120.0
+"""The same where its own arithmetic says that it takes less."""
+LAST_CALL_SECONDS = 300.0
+"""Time before the end of what successful probes have shown from which no more is allowed than the
+least: afterwards nothing moves any more, and users would be left in the queue (SEMANTICS 3.4).
+"""
+DRAIN_RATIO = 1.5
+"""Allowed over reckoned: the load that a slope tells is good to a tenth, the surplus is not."""
+GROWTH_SECONDS = 120.0
+"""Shortest time over which a growth of the load between two asks is read."""
 LONGEST_DRAIN_SECONDS = 1200.0
 """The same where the queue had grown so long that its own arithmetic says it takes more."""
 
@@ -122,17 +133,26 @@ def overload(case: Case) -> Proposal | None:
     elif slope is None:
         if case.settled_for < _drain_seconds(case) or case.ask is not None:
             return None  # what was asked for has had no time to show
-        count = case.current + max(1, case.current // 2)
-        because = "users queue, and probes only time out: by how much too many is not known"
-    elif slope.value < 0.0 or (slope.low <= 0.0 and case.settled_for < DRAIN_SECONDS):
-        return None  # the queue drains, or has not yet had the time to
+        load = LIKELY_RATIO * case.current
+        count = 2 * case.current  # room for what has piled up, too
+        because = (
+            f"users queue, and probes only time out: more than {case.current} can carry, taken for"
+            f" {load:.2f} of load"
+        )
     else:
-        load = case.current * (1.0 + slope.value)
-        count = max(case.current + 1, _planned(case, load))
+        load, least = (case.current * (1.0 + bound) for bound in (slope.value, slope.low))
+        grown = _growth(case, least)
+        count = _planned(case, load + grown)
+        if _planned(case, load) <= case.current:
+            return None  # the queue drains
+        if _planned(case, least) <= case.current and case.settled_for < DRAIN_SECONDS:
+            return None  # it has not yet had the time to
         because = (
             f"TTFT grows by {slope.value:.2f} s a second: {1.0 + slope.value:.2f} times what"
             f" {case.current} can carry"
         )
+        if grown > 0.0:
+            because += f", and {grown:.2f} more by the time that replicas have started"
     return Proposal(
         rule="overload",
         count=count,
@@ -141,6 +161,17 @@ def overload(case: Case) -> Proposal | None:
         because=because,
         urgent=True,
     )
+
+
+def _growth(case: Case, least: float) -> float:
+    """Load that comes on top while replicas start, if it goes on growing as it did since the last
+    ask in this overload: what was asked for then has started, and did not do.
+    """
+    if case.queue_asked is None:
+        return 0.0
+    at, load = case.queue_asked
+    grown = (least - load) / max(GROWTH_SECONDS, case.at - at)
+    return min(least, max(0.0, grown * case.estimate.cold_start_seconds))
 
 
 def _planned(case: Case, load: float) -> int:
@@ -156,14 +187,16 @@ def _is_young(case: Case) -> bool:
 def _drain_seconds(case: Case) -> float:
     """How long the queue may take to drain once what was asked for runs.
 
-    What waits, over what the present count can do beyond the load. Without a surplus, or a load
-    that the slope told, the plain allowance holds.
+    What waited then, over what the present count can do beyond the load, and half as long again.
+    Without a surplus, or a load that was told, the plain allowance holds.
     """
     load = case.queue_load
     if load is None or load >= case.current:
         return DRAIN_SECONDS
-    drain = 2.0 * case.backlog / (case.current - load)
-    return min(LONGEST_DRAIN_SECONDS, max(DRAIN_SECONDS, case.settled_for + drain))
+    drain = case.settled_for + case.backlog / (case.current - load)
+    if case.queue_until is not None and case.queue_until - case.at <= LAST_CALL_SECONDS:
+        return LEAST_DRAIN_SECONDS
+    return min(LONGEST_DRAIN_SECONDS, max(LEAST_DRAIN_SECONDS, DRAIN_RATIO * drain))
 
 
 def schedule(case: Case) -> Proposal | None:

@@ -152,3 +152,25 @@ def test_an_infeasible_objective_moves_nothing_and_is_told_once(rho: float, repl
     assert asked(ours.decisions) == []
     assert run.actions == 0
     assert [is_told for is_told, _ in groupby(told)] in ([True], [False, True])
+
+
+@pytest.mark.day
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("top", "minutes"), [(7.0, 20), (14.0, 10), (14.0, 20)])
+def test_a_morning_that_outruns_the_cold_start_is_caught_within_half_an_hour(
+    top: float, minutes: int, seed: int
+) -> None:
+    """From a third of a replica to many within minutes: each ask comes too late, and soon probes
+    only time out. Nobody is left in that queue, and no more than twice the need is bought.
+    """
+    slots, tenths = 4 * minutes, range(10)
+    rising = [0.3 + (top - 0.3) * (tenth + 0.5) / 10 for tenth in tenths]
+    parts = [steady_load(0.3, HOUR_SLOTS, seed=seed)]
+    parts += [steady_load(rising[n], slots // 10, seed=100 * seed + n) for n in tenths]
+    parts.append(steady_load(top, HOUR_SLOTS, seed=seed + 7))
+
+    ours, run = lived(joined(parts), KNOWN, initial=1, seed=seed)
+
+    short_minutes = (run.ready < run.need)[HOUR_SLOTS:].sum() / 4
+    assert short_minutes <= 35, asked(ours.decisions)
+    assert run.billed.max() <= 2 * np.ceil(staffed(top, HEADROOM))

@@ -166,3 +166,73 @@ def test_a_queue_at_an_endpoint_that_never_showed_a_latency_moves_nothing() -> N
     world.run(2400.0)
     assert world.state.overload.shown_since is not None
     assert world.puts == []
+
+
+def late(at: float) -> Sample:
+    return waited(at, 60.0)
+
+
+def broken(at: float) -> Sample:
+    sent = START + at
+    return Sample(at=sent, ended_at=sent + 0.1, replicas=2, failure=FailureReason.CONNECT)
+
+
+@pytest.mark.parametrize(
+    ("then", "is_shown"),
+    [
+        ((broken(40.0),), False),
+        ((broken(40.0), late(45.0)), False),
+        ((broken(40.0), late(45.0), late(50.0)), True),
+        ((broken(40.0), late(45.0), broken(48.0), late(50.0), late(55.0)), False),
+        ((broken(40.0), late(45.0), late(50.0), broken(100.0), late(105.0), late(110.0)), True),
+    ],
+    ids=["at once", "one wait", "two waits", "twice", "one by one"],
+)
+def test_a_connection_lost_by_itself_ends_an_overload_until_probes_wait_again(
+    then: tuple[Sample, ...], *, is_shown: bool
+) -> None:
+    _, overload = shown(waited(3.0, 2.0), waited(15.0, 21.0))
+    after = followed(overload, then, threshold=1.0, now=START + 300.0)
+    assert after.is_shown is is_shown
+
+
+def test_a_lost_connection_before_anything_was_shown_leaves_nothing_to_take_up() -> None:
+    _, overload = shown(waited(3.0, 2.0), broken(10.0), late(15.0), late(20.0), late(25.0))
+    assert overload.shown_since is None
+
+
+def test_room_left_after_one_queue_is_not_set_against_the_next() -> None:
+    _, overload = shown(waited(3.0, 2.0), waited(15.0, 21.0))
+    overload = told(overload, 6.0, replicas=2, at=START + 63.0)
+    overload = told(overload, None, replicas=8, at=START + 263.0)
+    assert overload.backlog == pytest.approx(4.0 * 60.0 - 2.0 * 200.0)
+    overload = told(overload, 9.0, replicas=8, at=START + 273.0)
+    assert overload.backlog == pytest.approx(1.0 * 10.0)
+
+
+def test_a_queue_that_still_grows_after_an_ask_is_met_with_what_it_grew_by() -> None:
+    """A load that grows by one replica in 200 s: a later ask looks a cold start ahead."""
+    policy = replace(ACTIVE, alpha_seconds=ALPHA, max_replicas=40)
+    world = World(policy=policy, load=lambda t: 0.3 + min(12.0, max(0.0, t - 1800.0) / 200.0))
+    world.run(5400.0)
+    foresaw = [
+        one.because
+        for outcome in world.outcomes
+        for one in outcome.decision.steps
+        if one.rule == "overload" and "by the time that replicas have started" in one.because
+    ]
+    assert foresaw
+    assert max(count for _, count in world.puts) <= math.ceil(12.3 / 0.8) + 2
+
+
+@pytest.mark.parametrize("seconds", [60.0, 100.0])
+def test_a_load_that_outruns_every_ask_is_caught_before_the_overload_is_over(
+    seconds: float,
+) -> None:
+    """From a tenth of a replica's load to twelve, in 12 and 20 minutes: probes only time out."""
+    policy = replace(ACTIVE, alpha_seconds=ALPHA, max_replicas=40)
+    world = World(policy=policy, load=lambda t: 0.3 + min(12.0, max(0.0, t - 1800.0) / seconds))
+    world.run(5400.0)
+    assert not world.state.overload.is_shown
+    assert 12 < world.replicas <= 24
+    assert world.outcomes[-1].decision.estimate.load == pytest.approx(12.3, rel=0.15)
