@@ -25,8 +25,8 @@ REFUSED = frozenset({FailureReason.HTTP_429, FailureReason.HTTP_503})
 LONE_BEFORE = 2
 """Time-outs in a row after a failure of another kind that make it one by itself, as a connection
 lost on the way is, and the overload shown again. Until then nothing is asked for; a second such
-failure before ends it. One lost probe in a hundred would else end two in three of the overloads
-that last for twenty minutes, and leave the users in their queue.
+failure before ends it. One lost probe in a hundred would else end half of the overloads that last
+for twenty minutes, and leave the users in their queue.
 """
 KEPT_PLATEAUS = 5
 LEAST_WATCHED = 12
