@@ -68,7 +68,8 @@ def _foretold(state: State, case: Case) -> tuple[float, str] | None:
     if not case.policy.forecast or estimate.load is None or not estimate.capacity_per_replica:
         return None
     need = estimate.load / estimate.capacity_per_replica
-    found, by = raised(state.forecast, state.record, need, estimate.cold_start_seconds)
+    serves_at = case.at + estimate.cold_start_seconds
+    found, by = raised(state.forecast, state.record, need, serves_at=serves_at)
     return (found, by) if by else None
 
 

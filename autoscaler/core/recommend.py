@@ -278,13 +278,14 @@ def combined(case: Case, count: int) -> list[Step]:
     for one in case.proposals:
         after = one.count if wanted is None else max(wanted, one.count)
         moved = wanted is None or after > wanted
+        why = one.reason if after > case.base else Reason.SCALE_DOWN
         steps.append(
             Step(
                 rule=one.rule,
                 before=count,
                 after=after,
                 because=one.because,
-                reason=one.reason if moved and after != case.base else None,
+                reason=why if moved and after != case.base else None,
             )
         )
         wanted = count = after

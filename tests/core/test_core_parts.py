@@ -1,23 +1,20 @@
-"""Cron, record, forecast, head-room, slope, explanation: the parts by themselves."""
+"""Cron, record, head-room, slope, explanation: the parts by themselves."""
 
-import math
-import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from core_past import daily, written
 from core_world import ACTIVE, HOUR, START, World
 
 from autoscaler.core.codec import encode
 from autoscaler.core.cron import active_since, parse_cron
 from autoscaler.core.explain import REASONS, sentences
-from autoscaler.core.forecast import Forecast, judged, raised, season, trend
-from autoscaler.core.forecast import Terms as ForecastTerms
 from autoscaler.core.headroom import Calibration, calibrated, replayed
 from autoscaler.core.headroom import Terms as HeadroomTerms
 from autoscaler.core.overload import Overload, followed
 from autoscaler.core.policy import Schedule
-from autoscaler.core.record import BIN_SECONDS, MOST_BINS, Record, recorded, whole
+from autoscaler.core.record import BIN_SECONDS, MOST_BINS, recorded, whole
 from autoscaler.core.replay import differences, read_observations, replay
 from autoscaler.core.slope import Slope, slope_of
 from autoscaler.core.state import State
@@ -77,13 +74,6 @@ def test_a_bad_cron_says_which_field(text: str, says: str) -> None:
 # -- record -----------------------------------------------------------------------------------
 
 
-def written(needs: list[float | None]) -> Record:
-    record = Record()
-    for number, need in enumerate(needs):
-        record = recorded(record, need, at=START + BIN_SECONDS * number)
-    return recorded(record, None, at=START + BIN_SECONDS * len(needs))
-
-
 def test_a_record_keeps_two_weeks_to_a_third_of_a_percent() -> None:
     needs: list[float | None] = [1.0 + (n % 288) / 50.0 for n in range(MOST_BINS + 300)]
     record = written(needs)
@@ -104,52 +94,6 @@ def test_what_was_not_seen_is_a_hole_and_never_zero() -> None:
 def test_a_clock_that_steps_back_begins_a_new_record() -> None:
     record = recorded(written([1.0, 2.0]), 1.0, at=START - 10 * BIN_SECONDS)
     assert record.size == 0
-
-
-# -- forecast ---------------------------------------------------------------------------------
-
-TERMS = ForecastTerms(horizon_seconds=600.0, headroom=0.8, attainment=0.98)
-
-
-def daily(number: int, peak: float = 8.0) -> float:
-    return 1.0 + (peak - 1.0) * 0.5 * (1.0 - math.cos(2.0 * math.pi * number / 288))
-
-
-def lived(needs: list[float], horizon: float = 600.0) -> tuple[Record, Forecast]:
-    record, forecast = Record(), Forecast()
-    for number, need in enumerate(needs):
-        record = recorded(record, need, at=START + BIN_SECONDS * number)
-        forecast = judged(forecast, record, replace(TERMS, horizon_seconds=horizon))
-    return record, forecast
-
-
-def test_a_season_earns_its_place_on_days_that_repeat() -> None:
-    """With a slow start; steep mornings, each like the last."""
-    needs = [1.0 if n % 288 < 96 else 6.0 if n % 288 < 240 else 2.0 for n in range(288 * 5)]
-    record, forecast = lived(needs, 900.0)
-    assert forecast.season.has_earned
-    before_dawn = record.first + 288 * 4 + 94
-    assert (season(record, before_dawn, 3) or 0.0) == pytest.approx(2.0, rel=0.05)  # at most double
-
-
-def test_a_forecast_on_noise_never_speaks() -> None:
-    lots = random.Random(4)
-    record, forecast = lived([max(0.2, lots.gauss(3.0, 0.6)) for _ in range(288 * 4)])
-    assert not forecast.trend.has_earned
-    assert raised(forecast, record, 3.0, 600.0)[1] in {"", "season"}
-
-
-def test_a_forecast_says_nothing_in_its_first_day() -> None:
-    record, forecast = lived([daily(n) for n in range(200)])
-    assert raised(forecast, record, 5.0, 600.0) == (5.0, "")
-
-
-def test_a_trend_goes_on_and_never_beyond_double() -> None:
-    record = written([1.0, 1.2, 1.4, 1.6, 1.8, 2.0])
-    last = record.first + record.size - 1
-    assert trend(record, last, 2) == pytest.approx(2.4, rel=0.02)
-    assert trend(record, last, 100) == pytest.approx(4.0, rel=0.02)
-    assert trend(record, last - 1, 2) is None  # half an hour is not there yet
 
 
 # -- head-room --------------------------------------------------------------------------------
