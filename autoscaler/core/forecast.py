@@ -7,7 +7,7 @@ each closed bin: what was foretold a cold start ago, against what came.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from autoscaler.core.record import BIN_SECONDS, Record, whole
@@ -242,15 +242,23 @@ def raised(
     """
     number = record.first + record.size - 1
     ahead = max(1, int(serves_at // BIN_SECONDS) - number)
-    earned = {
-        "trend": forecast.trend.has_earned() and trend(record, number, ahead),
-        "season": forecast.season.has_earned() and season(record, number, ahead),
-        "week": forecast.week.has_earned() and week(record, number, ahead),
-        "cycle": forecast.cycle.has_earned(CYCLE_FIRST_BINS)
-        and cycle(record, number, ahead, period=forecast.period),
-    }
     best, by = need, ""
-    for name, foretold in earned.items():
-        if foretold and foretold > best:
+    for name, foretold in _earned(forecast, record, number, ahead):
+        if foretold is not None and foretold > best:
             best, by = foretold, name
     return best, by
+
+
+def _earned(
+    forecast: Forecast, record: Record, number: int, ahead: int
+) -> Iterator[tuple[str, float | None]]:
+    if forecast.trend.has_earned():
+        yield "trend", trend(record, number, ahead)
+    if forecast.season.has_earned():
+        yield "season", season(record, number, ahead)
+    if forecast.week.has_earned():
+        yield "week", week(record, number, ahead)
+    if forecast.cycle.has_earned(CYCLE_FIRST_BINS):
+        minutes = forecast.period * BIN_SECONDS / 60.0
+        found = cycle(record, number, ahead, period=forecast.period)
+        yield f"cycle of {minutes:.0f} min", found

@@ -147,9 +147,10 @@ def overload(case: Case) -> Proposal | None:
             return None  # the queue drains
         if _planned(case, least) <= case.current and case.settled_for < DRAIN_SECONDS:
             return None  # it has not yet had the time to
+        changes = "grows" if slope.value >= 0.0 else "falls only"
         because = (
-            f"TTFT grows by {slope.value:.2f} s a second: {1.0 + slope.value:.2f} times what"
-            f" {case.current} can carry"
+            f"TTFT {changes} by {abs(slope.value):.2f} s a second: {1.0 + slope.value:.2f} times"
+            f" what {case.current} can carry"
         )
         if grown > 0.0:
             because += f", and {grown:.2f} more by the time that replicas have started"
