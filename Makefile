@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DURATION ?=
 PORT ?= 9464
 
-.PHONY: help setup demo test test-fast test-slow test-day test-live lint format bench dashboards bench-policy bench-worlds lock reference clean
+.PHONY: help setup demo test test-fast test-slow test-day test-live lint format bench dashboards bench-policy bench-worlds bench-services lock reference clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -59,6 +59,9 @@ bench-policy: $(STAMP) ## all policies on all traces, about 40 minutes on two co
 
 bench-worlds: $(STAMP) ## our policy where engines, routers and streams differ, 20 minutes; FAST=1 four
 	@$(BIN)/python tests/bench/policy_worlds.py
+
+bench-services: $(STAMP) ## our policy on services that nobody recorded, ten minutes; FAST=1 two
+	@$(BIN)/python tests/bench/policy_services.py
 
 lock: $(STAMP) ## resolve the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
