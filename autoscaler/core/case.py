@@ -28,6 +28,8 @@ class Proposal:
     """Unrounded count; None where the recommender knows only whole ones."""
     reason: Reason
     because: str
+    load: float | None = None
+    """Load that an overload was sized by; None = of no overload."""
     urgent: bool = False
     """True for overload and undo: neither tolerance nor cooldown nor up-step limit applies."""
 

@@ -11,7 +11,7 @@ from autoscaler.core.overload import Overload, piled_up, told
 from autoscaler.core.predict import predicted_itl
 from autoscaler.core.record import recorded, whole
 from autoscaler.core.shadow import shadowed
-from autoscaler.core.slope import LIKELY_RATIO, MOST_SLOPE
+from autoscaler.core.slope import MOST_SLOPE
 from autoscaler.core.state import State
 from autoscaler.core.trial import Trial
 from autoscaler.core.words import Verdict
@@ -41,9 +41,10 @@ def _told(overload: Overload, case: Case, decision: Decision) -> Overload:
     """Take in what the queue tells, and remember what an ask for more was sized by."""
     asks = decision.verdict is Verdict.UP and decision.ask is not None
     load = _queue_load(case)
-    if asks and case.slope is None and (case.queue_load or 0.0) < case.current:
-        load = LIKELY_RATIO * case.current  # what was asked for, nothing else being known
-        overload = piled_up(overload, load, at=case.at)
+    if asks and case.slope is None:
+        sized = [one.load for one in case.proposals if one.load is not None]
+        load = max(sized, default=None)
+        overload = piled_up(overload, load or 0.0, at=case.at)
     overload = told(overload, load, replicas=case.current, at=case.at)
     if not asks or overload.load is None:
         return overload

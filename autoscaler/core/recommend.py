@@ -126,10 +126,9 @@ def overload(case: Case) -> Proposal | None:
     if not case.estimate.overloaded or not known or _is_young(case):
         return None
     if slope is None and case.queue_load and _planned(case, case.queue_load) > case.current:
-        count = _planned(case, case.queue_load)
-        because = (
-            f"users queue; before probes only timed out, {case.queue_load:.2f} of load was seen"
-        )
+        load = case.queue_load
+        count = _planned(case, load)
+        because = f"users queue; before probes only timed out, {load:.2f} of load was seen"
     elif slope is None:
         if case.settled_for < _drain_seconds(case) or case.ask is not None:
             return None  # what was asked for has had no time to show
@@ -160,6 +159,7 @@ def overload(case: Case) -> Proposal | None:
         need=None,
         reason=Reason.SCALE_UP_OVERLOAD,
         because=because,
+        load=load,
         urgent=True,
     )
 
